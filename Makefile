@@ -1,0 +1,126 @@
+# GNU make and pkg-config; no configure step. Every variable below may be set by a packager:
+#   make CFLAGS="$(dpkg-buildflags --get CFLAGS)" && make install DESTDIR=stage PREFIX=/usr
+# Targets: all test check bench fuzz soak install tidy format clean; see CONTRIBUTING.md.
+PREFIX      ?= /usr/local
+BINDIR      ?= $(PREFIX)/bin
+LIBDIR      ?= $(PREFIX)/lib
+INCLUDEDIR  ?= $(PREFIX)/include
+INSTALL     ?= install
+VERSION     := 0.1.0
+CC          ?= cc
+PKG_CONFIG  ?= pkg-config
+CFLAGS      ?= -O2 -g
+BUILD       ?= build
+PYTHON      ?= python3
+
+# What the code needs stays out of CFLAGS, so that a packager's CFLAGS replaces none of it.
+override WARN := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+                 -Wvla -Wformat=2 -Wpointer-arith -Wwrite-strings -Wundef
+override NEED := -std=gnu17 -D_GNU_SOURCE -Isrc -Iinclude -pthread -fvisibility=hidden \
+                 -ffp-contract=off -MMD -MP -DTARN_VERSION='"$(VERSION)"'
+ifneq ($(WERROR),)
+override WARN += -Werror
+endif
+
+comma := ,
+
+# make SAN=address,undefined test   make SAN=thread test
+ifneq ($(SAN),)
+override NEED    += -fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all
+override LDFLAGS += -fsanitize=$(SAN)
+BUILD := $(BUILD)/$(subst $(comma),-,$(SAN))
+endif
+
+PKGS     := libmicrohttpd openssl libcurl libnats sqlite3 libzstd zlib libxxhash
+PKG_CF   := $(shell $(PKG_CONFIG) --cflags $(PKGS))
+PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(PKGS)) -lm
+
+LIB_SRC   := $(filter-out src/app/%,$(wildcard src/*/*.c))
+APP_SRC   := $(wildcard src/app/*.c)
+LIB_OBJ   := $(LIB_SRC:%.c=$(BUILD)/%.o)
+APP_OBJ   := $(APP_SRC:%.c=$(BUILD)/%.o)
+HEADERS   := $(wildcard src/*/*.h include/tarn/*.h)
+
+# tests/support: seams and helpers shared by test programs. Each tests/{unit,fault}/test_*.c is a
+# program that `make test` runs; each tests/bench/bench_*.c one that `make bench` runs.
+SUP_SRC   := $(wildcard tests/support/*.c)
+SUP_OBJ   := $(SUP_SRC:%.c=$(BUILD)/%.o)
+TEST_SRC  := $(wildcard tests/unit/test_*.c tests/fault/test_*.c)
+TESTS     := $(TEST_SRC:%.c=$(BUILD)/%)
+BENCH_SRC := $(wildcard tests/bench/bench_*.c)
+BENCHES   := $(BENCH_SRC:%.c=$(BUILD)/%)
+FUZZ_SRC  := $(wildcard tests/fuzz/fuzz_*.c)
+ALL_SRC   := $(LIB_SRC) $(APP_SRC) $(SUP_SRC) $(TEST_SRC) $(BENCH_SRC) $(FUZZ_SRC)
+
+.DEFAULT_GOAL := all
+.PHONY: all config test check bench fuzz soak install clean format check-layers check-headers \
+        check-format tidy compile_commands.json
+
+all: $(BUILD)/libtarn.a $(if $(APP_SRC),$(BUILD)/tarn)
+
+config:
+	@echo "CC=$(CC) CFLAGS=$(CFLAGS) BUILD=$(BUILD)"; \
+	for p in $(PKGS); do printf '%-16s %s\n' $$p "$$($(PKG_CONFIG) --modversion $$p 2>/dev/null || echo missing)"; done
+
+$(BUILD)/libtarn.a: $(LIB_OBJ)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(BUILD)/tarn: $(APP_OBJ) $(BUILD)/libtarn.a
+	$(CC) -pthread $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) $(LDLIBS)
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(NEED) $(WARN) $(PKG_CF) -Itests/support $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
+$(BUILD)/tests/%: $(BUILD)/tests/%.o $(SUP_OBJ) $(BUILD)/libtarn.a
+	$(CC) -pthread $(CFLAGS) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs cmocka) $(PKG_LIBS) $(LDLIBS)
+
+test: $(TESTS) all
+	@BUILD=$(BUILD) tools/run-tests $(TESTS)
+
+check: check-format check-layers check-headers test
+
+bench: $(BENCHES) all
+	@BUILD=$(BUILD) tools/run-bench $(BENCHES)
+
+# Fuzz targets need clang; FUZZ_RUNS executions of each (0 = build and replay the corpus only).
+FUZZ_RUNS ?= 100000
+fuzz:
+	@FUZZ_RUNS=$(FUZZ_RUNS) BUILD=$(BUILD) tools/run-fuzz $(FUZZ_SRC)
+
+check-layers:
+	@tools/check-layers src/LAYERS $$(find src -name '*.[ch]')
+
+# Each header must compile alone: then include order can never matter.
+check-headers:
+	@for h in $(HEADERS); do \
+	    printf '#include "%s"\n' "$$h" | $(CC) -std=gnu17 -D_GNU_SOURCE -I. -Isrc -Iinclude $(PKG_CF) -Wall -Werror \
+	        -fsyntax-only -xc - || exit 1; done
+
+check-format:
+	clang-format --dry-run -Werror $(ALL_SRC) $(HEADERS) $(wildcard tests/*/*.h)
+
+format:
+	clang-format -i $(ALL_SRC) $(HEADERS) $(wildcard tests/*/*.h)
+
+tidy:
+	clang-tidy --quiet $(LIB_SRC) $(APP_SRC) -- -std=gnu17 -D_GNU_SOURCE -Isrc -Iinclude $(PKG_CF)
+
+# For editors and clang tools; no extra program needed.
+compile_commands.json:
+	@{ echo '['; sep=; for f in $(ALL_SRC); do \
+	    printf '%s{"directory":"%s","file":"%s","command":"%s"}\n' "$$sep" "$(CURDIR)" "$$f" \
+	      "$(CC) -std=gnu17 -D_GNU_SOURCE -Isrc -Iinclude -Itests/support $(PKG_CF) -c $$f"; sep=,; \
+	  done; echo ']'; } > $@
+
+install: all
+	$(INSTALL) -d "$(DESTDIR)$(BINDIR)"
+	$(INSTALL) -m 755 $(BUILD)/tarn "$(DESTDIR)$(BINDIR)/tarn"
+
+clean:
+	rm -rf $(BUILD) compile_commands.json
+
+-include $(LIB_OBJ:.o=.d) $(APP_OBJ:.o=.d) $(SUP_OBJ:.o=.d) $(TESTS:=.d) $(BENCHES:=.d)
+# Keep objects of test programs: they are what makes the next build short.
+.SECONDARY:
