@@ -1,0 +1,117 @@
+/* walk.h - through the store host by host, series by series, buffer by buffer; and back in.
+ *
+ * For checkpoints, listings and tools. A walk is a cursor by name: each call finds the next thing after it
+ * in bytewise order, so whatever comes or goes meanwhile, nothing is visited twice and nothing that stayed is
+ * left out. All results are copies.
+ */
+#ifndef TARN_STORE_WALK_H
+#define TARN_STORE_WALK_H
+
+#include "store/store.h"
+#include "store/write.h"
+
+/* A name with room for itself. */
+struct ta_name {
+    uint8_t len;
+    char at[TA_NAME_MAX];
+};
+
+static inline struct ta_str ta_name_str(const struct ta_name *n)
+{
+    return (struct ta_str){n->at, n->len};
+}
+
+/* ---- hosts ---------------------------------------------------------------------------------- */
+
+struct ta_host_name {
+    struct ta_name cluster, host;
+    uint64_t host_id;
+};
+
+/* Up to `max` hosts after (*after) in the order of (cluster, host); `after` NULL: from the first. `cluster`
+ * non-empty: of that cluster alone. Returns how many; 0 = no more. Cost: O(max log hosts). */
+size_t ta_walk_hosts(struct ta_store *s, struct ta_str cluster, const struct ta_host_name *after,
+                     struct ta_host_name *out, size_t max);
+
+/* The same for clusters. */
+size_t ta_walk_clusters(struct ta_store *s, const struct ta_name *after, struct ta_name *out,
+                        size_t max);
+
+/* 1 = the host is there, 0 = not. *out_id may be NULL. */
+int ta_walk_find_host(struct ta_store *s, struct ta_str cluster, struct ta_str host,
+                      uint64_t *out_id);
+
+/* ---- changes since the last checkpoint -------------------------------------------------------- */
+
+struct ta_host_cut {
+    uint64_t host_id;
+    bool is_changed;        /* samples were written since the last cut */
+    int64_t touched_from_s; /* oldest time stamp among them; INT64_MAX when unchanged */
+};
+
+/* Takes the marks of a host and clears them (a moment of the shard's write lock). What is appended later
+ * counts for the next cut. TA_ENOTFOUND. */
+int ta_walk_cut(struct ta_store *s, struct ta_str cluster, struct ta_str host,
+                struct ta_host_cut *out);
+/* Puts marks back: the checkpoint of this cut failed. A host that has gone is fine. */
+void ta_walk_uncut(struct ta_store *s, struct ta_str cluster, struct ta_str host,
+                   const struct ta_host_cut *cut);
+
+/* ---- series and buffers of one host ------------------------------------------------------------ */
+
+/* One series of a host. Order: type, then subtype (empty first), then metric name: so all metrics of a level
+ * come together, a level before its children, and children in order. */
+struct ta_walk_series {
+    struct ta_name type, stype;
+    uint32_t metric;
+    int64_t freq_s;
+};
+
+/* Next series after *at that has samples (`is_first`: the first), into *at. 1, or 0 at the end (the host
+ * gone counts as the end). */
+int ta_walk_series_next(struct ta_store *s, struct ta_str cluster, struct ta_str host,
+                        bool is_first, struct ta_walk_series *at);
+
+struct ta_buffer_info {
+    int64_t start_s; /* left edge of slot 0; the first sample stood at start_s + freq_s / 2 */
+    int64_t freq_s;
+    uint32_t len;      /* slots in use; end = start_s + freq_s / 2 + len * freq_s */
+    uint32_t capacity; /* slots it can grow to */
+    bool is_restored;  /* "archived" of the reference */
+};
+
+/* Up to `max` buffers of a series with start_s > after_s (INT64_MIN: from the oldest), oldest first. */
+size_t ta_walk_buffers(struct ta_store *s, struct ta_str cluster, struct ta_str host,
+                       const struct ta_column_key *key, int64_t after_s, struct ta_buffer_info *out,
+                       size_t max);
+
+/* out[i] = slot slot0 + i of the buffer that starts at start_s; NaN = missing. Returns the slots copied,
+ * bounded by n and by the buffer's length; TA_ENOTFOUND: no such buffer (any more). */
+int ta_walk_slots(struct ta_store *s, struct ta_str cluster, struct ta_str host,
+                  const struct ta_column_key *key, int64_t start_s, uint32_t slot0, double *out,
+                  size_t n);
+
+/* ---- restoring ---------------------------------------------------------------------------------- */
+
+/* A session puts arrays read from checkpoint files into one host: collects the runs of many series and
+ * stores them in few blocks. Not for use from two threads; other threads may write meanwhile. */
+struct ta_restore;
+
+int ta_restore_new(struct ta_restore **out, struct ta_store *s, struct ta_str cluster,
+                   struct ta_str host, struct ta_err *err);
+
+/* Puts v[0..n) (NaN = missing) on the grid: v[k] is the sample of centre start_s + freq_s / 2 + k * freq_s,
+ * start_s the left edge (reference files carry the centre of value 0: subtract freq / 2, weakness 3). Becomes
+ * buffers of at most 512 slots with capacity = length, marked as restored, when the series has nothing there
+ * yet; where it has, and when freq_s is not the metric's (weakness 11), values are written sample by sample
+ * on the series' own grid, the last writer winning. Arrays of a series should come oldest first.
+ * Trailing NaNs count as slots. `is_f32`: the values came through binary32, which compresses better when
+ * said. TA_EINVAL for a bad key, TA_ENOMEM. */
+int ta_restore_add(struct ta_restore *r, const struct ta_column_key *key, int64_t start_s,
+                   int64_t freq_s, const double *v, size_t n, bool is_f32, struct ta_err *err);
+
+/* Stores what is still collected and frees the session, also on failure. Restored data leave no marks of
+ * change (ta_walk_cut). NULL is fine. */
+int ta_restore_finish(struct ta_restore *r, struct ta_err *err);
+
+#endif
