@@ -10,8 +10,9 @@
  *   32      4     salt: random, seeds the checksum of every record of this segment
  *   36      24    zero
  *   60      4     CRC-32C of bytes 0..59
+ *   64      64    the same 64 bytes again: damage to one copy costs nothing
  *
- *   offset  size  record (64 header bytes, then back to back)
+ *   offset  size  record (from offset 128 on, back to back)
  *   0       4     "TREC"
  *   4       4     payload length P, 1 .. TA_LOG_PAYLOAD_MAX
  *   8       8     sequence, growing by one from record to record, across segments
@@ -47,6 +48,7 @@
 
 enum {
     TA_LOG_SEGMENT_HEAD = 64,
+    TA_LOG_RECORDS_AT = 2 * TA_LOG_SEGMENT_HEAD,
     TA_LOG_RECORD_HEAD = 24,
     TA_LOG_PAYLOAD_MAX = 1 << 20, /* what a reader must hold at once */
     /* The largest item: a host tick is cut into items of at most this many samples. */
