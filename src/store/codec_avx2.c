@@ -1,0 +1,88 @@
+/* codec_avx2.c - the kernels for x86-64 processors with AVX2, chosen at run time.
+ *
+ * Everything but the unpacking is the shared loops compiled for wider registers. Unpacking takes eight values at
+ * a time, which begin on a byte whatever the width: each pair of them lies in 16 bytes, one shuffle brings
+ * every value into its own 64-bit lane, one shift and one mask finish it.
+ */
+#include "store/codec_kernels.h"
+
+#include <stddef.h>
+
+#ifdef __x86_64__
+
+#define TARGET __attribute__((target("avx2")))
+#include "store/codec_loops.h"
+
+#include <immintrin.h>
+
+enum { GROUP = 8, PAIRS = GROUP / 2 };
+
+/* Where the pairs of a group begin, and how their values are brought into lanes. */
+struct unpack_plan {
+    size_t byte[PAIRS];
+    __m256i shuffle[PAIRS / 2];
+    __m256i shift[PAIRS / 2];
+};
+
+static TARGET void plan_unpack(unsigned width, struct unpack_plan *plan)
+{
+    unsigned char shuffle[PAIRS * 16];
+    uint64_t shift[GROUP];
+
+    for (unsigned i = 0; i < GROUP; i++) {
+        unsigned begin = i / 2 * 2 * width / 8;
+        unsigned at = i * width / 8 - begin;
+
+        plan->byte[i / 2] = begin;
+        shift[i] = i * width % 8;
+        for (unsigned k = 0; k < 8; k++)
+            shuffle[i * 8 + k] = (unsigned char)(at + k);
+    }
+    for (unsigned half = 0; half < PAIRS / 2; half++) {
+        plan->shuffle[half] =
+            _mm256_loadu_si256((const __m256i *)(const void *)(shuffle + 32 * half));
+        plan->shift[half] =
+            _mm256_loadu_si256((const __m256i *)(const void *)(shift + LANES * half));
+    }
+}
+
+static TARGET void avx2_unpack(const unsigned char *in, unsigned width, unsigned n, uint64_t *out)
+{
+    const __m256i mask = _mm256_set1_epi64x((long long)((1ULL << width) - 1));
+    const unsigned whole = n / GROUP * GROUP;
+    struct unpack_plan plan;
+
+    plan_unpack(width, &plan);
+    for (unsigned i = 0; i < whole; i += GROUP, in += width) {
+        for (unsigned half = 0; half < 2; half++) {
+            const void *low = in + plan.byte[2 * half];
+            const void *high = in + plan.byte[2 * half + 1];
+            __m256i x = _mm256_inserti128_si256(
+                _mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)low)),
+                _mm_loadu_si128((const __m128i *)high), 1);
+
+            x = _mm256_shuffle_epi8(x, plan.shuffle[half]);
+            x = _mm256_and_si256(_mm256_srlv_epi64(x, plan.shift[half]), mask);
+            _mm256_storeu_si256((__m256i *)(void *)(out + i + LANES * half), x);
+        }
+    }
+    ta_codec_kernels_plain.unpack(in, width, n - whole, out + whole);
+}
+
+static const struct ta_codec_kernels kernels_avx2 = {
+    "avx2", loop_scan, loop_to_ints, loop_from_ints, avx2_unpack, loop_stats, loop_add,
+};
+
+const struct ta_codec_kernels *ta_codec_kernels_avx2(void)
+{
+    return __builtin_cpu_supports("avx2") ? &kernels_avx2 : NULL;
+}
+
+#else
+
+const struct ta_codec_kernels *ta_codec_kernels_avx2(void)
+{
+    return NULL;
+}
+
+#endif

@@ -1,0 +1,54 @@
+/* codec_kernels.h - the inner loops of the codecs, for the processor at hand.
+ *
+ * One row per instruction set. All rows give the same bits (a test compares them); the plain row is C with the
+ * compiler's vector types and builds everywhere. Every kernel works on at most TA_RUN_SLOTS_MAX values.
+ */
+#ifndef TARN_STORE_CODEC_KERNELS_H
+#define TARN_STORE_CODEC_KERNELS_H
+
+#include "store/codec_grid.h"
+#include "store/run.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What a scan finds. A missing value makes the other two findings meaningless. */
+enum {
+    TA_SCAN_MISSING = 1, /* some value is NaN */
+    TA_SCAN_VARIES = 2,  /* not all have the bits of the first */
+    TA_SCAN_WIDE = 4     /* some value is not a binary32 */
+};
+
+struct ta_codec_kernels {
+    const char *name;
+
+    unsigned (*scan)(const double *v, unsigned n);
+
+    /* m[i] = place of v[i] on the grid, lo and hi their extremes. False unless every value comes back bit for
+     * bit and |m| < TA_GRID_M_END. m has room for n rounded up to 4. */
+    bool (*to_ints)(const double *v, unsigned n, const struct ta_grid_op *op, int64_t *m,
+                    int64_t *lo, int64_t *hi);
+
+    /* out[i] = value of the integer base + u[i] on the grid; u is readable up to n rounded up to 4. */
+    void (*from_ints)(const uint64_t *u, unsigned n, int64_t base, const struct ta_grid_op *op,
+                      double *out);
+
+    /* out[i] = bits [i * width, (i + 1) * width) of `in`, for width <= 56. Reads up to TA_RUN_PAD bytes
+     * behind the last of them; out has room for n rounded up to 8. */
+    void (*unpack)(const unsigned char *in, unsigned width, unsigned n, uint64_t *out);
+
+    /* n >= 1, no NaN. */
+    void (*stats)(const double *v, unsigned n, struct ta_run_stats *out);
+
+    void (*add)(const double *v, unsigned n, double *acc);
+};
+
+extern const struct ta_codec_kernels ta_codec_kernels_plain;
+
+/* The best row for this processor; costs one load and a branch. */
+const struct ta_codec_kernels *ta_codec_kernels(void);
+
+/* The row with AVX2, or NULL when this build or this processor has none. */
+const struct ta_codec_kernels *ta_codec_kernels_avx2(void);
+
+#endif

@@ -1,0 +1,27 @@
+/* codec_plain.c - the kernels for every processor, and the choice between the rows. */
+#include "store/codec_kernels.h"
+#include "store/codec_loops.h"
+
+#include "base/bytes.h"
+
+#include <stddef.h>
+
+static void plain_unpack(const unsigned char *in, unsigned width, unsigned n, uint64_t *out)
+{
+    const uint64_t mask = (1ULL << width) - 1;
+    size_t bit = 0;
+
+    for (unsigned i = 0; i < n; i++, bit += width)
+        out[i] = ta_get_u64(in + bit / 8) >> bit % 8 & mask;
+}
+
+const struct ta_codec_kernels ta_codec_kernels_plain = {
+    "plain", loop_scan, loop_to_ints, loop_from_ints, plain_unpack, loop_stats, loop_add,
+};
+
+const struct ta_codec_kernels *ta_codec_kernels(void)
+{
+    const struct ta_codec_kernels *avx2 = ta_codec_kernels_avx2();
+
+    return avx2 ? avx2 : &ta_codec_kernels_plain;
+}

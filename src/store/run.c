@@ -1,0 +1,145 @@
+/* run.c - read a run: decode, add up, statistics.
+ *
+ * Values are decoded without their gaps and then spread over the slots. A range that begins inside
+ * a group of eight is decoded from the group's begin.
+ */
+#include "store/run_int.h"
+
+#include "base/bytes.h"
+
+#include <assert.h>
+#include <limits.h>
+#include <math.h>
+#include <string.h>
+
+enum { GROUP = 8 };
+
+/* Values [first, first + n), gaps not counted. */
+static void read_values(const struct ta_run_view *view, unsigned first, unsigned n, double *out)
+{
+    unsigned skip = first % GROUP;
+    const struct ta_codec *codec = ta_codec_row(view->codec);
+
+    if (n == 0)
+        return;
+    if (skip == 0) {
+        codec->decode(view, first, n, out);
+    } else {
+        double group[TA_RUN_ROUNDED];
+
+        codec->decode(view, first - skip, n + skip, group);
+        memcpy(out, group + skip, n * sizeof(*out));
+    }
+}
+
+/* Slots [from, from + n) of the span, from the bitmap and the values that are there. */
+static void spread(const struct ta_run_view *view, unsigned from, unsigned n, const double *value,
+                   double *out)
+{
+    unsigned taken = 0;
+
+    for (unsigned i = 0; i < n; i++) {
+        unsigned present = view->bitmap[(from + i) / 8] >> (from + i) % 8 & 1;
+
+        out[i] = present ? value[taken] : (double)NAN;
+        taken += present;
+    }
+}
+
+static void fill_missing(double *out, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        out[i] = (double)NAN;
+}
+
+static unsigned at_most(unsigned a, unsigned b)
+{
+    return a < b ? a : b;
+}
+
+static void read_slots(const struct ta_run_view *view, unsigned from, unsigned n, double *out)
+{
+    if (view->count == view->len) {
+        read_values(view, from, n, out);
+        return;
+    }
+    unsigned before = at_most(n, view->lead > from ? view->lead - from : 0U);
+    fill_missing(out, before);
+    unsigned begin = from + before > view->lead ? from + before - view->lead : 0;
+    unsigned inside = at_most(n - before, view->span > begin ? view->span - begin : 0U);
+    fill_missing(out + before + inside, n - before - inside);
+    if (!view->bitmap) {
+        read_values(view, begin, inside, out + before);
+    } else if (inside > 0) {
+        double value[TA_RUN_ROUNDED];
+        unsigned first = ta_run_rank(view, begin);
+        unsigned last = ta_run_rank(view, begin + inside);
+
+        read_values(view, first, last - first, value);
+        spread(view, begin, inside, value, out + before);
+    }
+}
+
+void ta_run_decode(const unsigned char *run, unsigned from, unsigned n, double *out)
+{
+    struct ta_run_view view;
+
+    if (ta_run_view_init(&view, run, INT_MAX) < 0) {
+        fill_missing(out, n);
+        return;
+    }
+    assert(from <= view.len && n <= view.len - from);
+    read_slots(&view, from, n, out);
+}
+
+void ta_run_add(const unsigned char *run, unsigned from, unsigned n, double *acc)
+{
+    double slot[TA_RUN_ROUNDED];
+
+    ta_run_decode(run, from, n, slot);
+    ta_codec_kernels()->add(slot, n, acc);
+}
+
+void ta_run_stats(const unsigned char *run, unsigned from, unsigned n, struct ta_run_stats *out)
+{
+    struct ta_run_view view;
+    double slot[TA_RUN_ROUNDED];
+    unsigned kept = 0;
+
+    *out = (struct ta_run_stats){0};
+    if (ta_run_view_init(&view, run, INT_MAX) < 0)
+        return;
+    assert(from <= view.len && n <= view.len - from);
+    if (n == view.len && view.stats) {
+        *out = (struct ta_run_stats){view.count, ta_get_f64(view.stats), ta_get_f64(view.stats + 8),
+                                     ta_get_f64(view.stats + 16)};
+        return;
+    }
+    if (n == view.len && view.codec == TA_CODEC_CONST) {
+        double v = ta_get_f64(&view.base);
+
+        *out = (struct ta_run_stats){view.count, v * view.count, v, v};
+        return;
+    }
+    read_slots(&view, from, n, slot);
+    for (unsigned i = 0; i < n; i++) {
+        slot[kept] = slot[i];
+        kept += isnan(slot[i]) ? 0 : 1;
+    }
+    if (kept > 0)
+        ta_codec_kernels()->stats(slot, kept, out);
+}
+
+void ta_run_stats_join(struct ta_run_stats *into, const struct ta_run_stats *other)
+{
+    if (other->count == 0)
+        return;
+    if (into->count == 0) {
+        *into = *other;
+        return;
+    }
+    into->count += other->count;
+    into->sum += other->sum;
+    into->min = other->min < into->min ? other->min : into->min;
+    into->max = other->max > into->max ? other->max : into->max;
+}
