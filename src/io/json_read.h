@@ -1,7 +1,7 @@
 /* json_read.h - JSON (RFC 8259) as a stream of tokens.
  *
  * The reader pulls bytes from a source through one fixed buffer and gives one token a call.
- * Its memory is the buffer (from `alloc`, `limits.buffer` bytes) and nothing else: documents of
+ * Its memory is one block of `limits.buffer` + `limits.text_max` bytes (from `alloc`): documents of
  * any size, any number of members, any order. A single string, key or number may be at most
  * `limits.text_max` bytes (<= buffer / 2); one that is skipped may have any length.
  *
