@@ -27,6 +27,11 @@ size_t ta_print_shortest(char *out, double v);
  * overflows binary64. */
 int ta_parse_f64(struct ta_str s, double *out);
 
+/* The binary64 nearest to m * 10^e, ties to even, in some 5 ns: the last step of parsing, for who has
+ * scanned the digits already. False (and *out untouched) when |e| > 27 and m is not 0: that is for
+ * ta_parse_f64. */
+bool ta_scale_f64(uint64_t m, int e, double *out);
+
 /* Plain decimal integers that fill the slice. TA_EFORMAT, TA_ERANGE. */
 int ta_parse_i64(struct ta_str s, int64_t *out);
 int ta_parse_u64(struct ta_str s, uint64_t *out);
