@@ -6,6 +6,9 @@
  */
 #include "store/codec_kernels.h"
 
+#include "base/bytes.h"
+
+#include <math.h>
 #include <stddef.h>
 
 #ifdef __x86_64__
@@ -69,8 +72,36 @@ static TARGET void avx2_unpack(const unsigned char *in, unsigned width, unsigned
     ta_codec_kernels_plain.unpack(in, width, n - whole, out + whole);
 }
 
+/* Which 32-bit halves of the next four values go to the four slots, by the presence of the first three. */
+static const unsigned char spread_halves[8][8] = {
+    {0, 1, 0, 1, 0, 1, 0, 1}, {0, 1, 2, 3, 2, 3, 2, 3}, {0, 1, 0, 1, 2, 3, 2, 3},
+    {0, 1, 2, 3, 4, 5, 4, 5}, {0, 1, 0, 1, 0, 1, 2, 3}, {0, 1, 2, 3, 2, 3, 4, 5},
+    {0, 1, 0, 1, 2, 3, 4, 5}, {0, 1, 2, 3, 4, 5, 6, 7},
+};
+
+static TARGET void avx2_spread(const unsigned char *bitmap, unsigned from, unsigned n,
+                               const double *value, double *out)
+{
+    const __m256i lane_bit = _mm256_setr_epi64x(1, 2, 4, 8);
+    const __m256d missing = _mm256_set1_pd((double)NAN);
+    const unsigned whole = n / LANES * LANES;
+
+    for (unsigned i = 0; i < whole; i += LANES) {
+        unsigned present = ta_get_u16(bitmap + (from + i) / 8) >> (from + i) % 8 & 15;
+        __m128i halves = _mm_loadl_epi64((const __m128i *)(const void *)spread_halves[present & 7]);
+        __m256 x = _mm256_permutevar8x32_ps(_mm256_castpd_ps(_mm256_loadu_pd(value)),
+                                            _mm256_cvtepu8_epi32(halves));
+        __m256i bit = _mm256_and_si256(_mm256_set1_epi64x(present), lane_bit);
+        __m256d is_present = _mm256_castsi256_pd(_mm256_cmpeq_epi64(bit, lane_bit));
+
+        _mm256_storeu_pd(out + i, _mm256_blendv_pd(missing, _mm256_castps_pd(x), is_present));
+        value += 0x4332322132212110 >> 4 * present & 7; /* how many bits are set */
+    }
+    ta_codec_kernels_plain.spread(bitmap, from + whole, n - whole, value, out + whole);
+}
+
 static const struct ta_codec_kernels kernels_avx2 = {
-    "avx2", loop_scan, loop_to_ints, loop_from_ints, avx2_unpack, loop_stats, loop_add,
+    "avx2", loop_scan, loop_to_ints, loop_from_ints, avx2_unpack, avx2_spread, loop_stats, loop_add,
 };
 
 const struct ta_codec_kernels *ta_codec_kernels_avx2(void)

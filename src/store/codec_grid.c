@@ -140,8 +140,11 @@ static unsigned common_divisor(const double *v, unsigned n)
 {
     uint64_t g = 0;
 
-    for (unsigned i = 0; i < n && g != 1; i++)
+    for (unsigned i = 0; i < n && g != 1; i++) {
+        if (fabs(v[i]) >= 0x1p63)
+            return 0;
         g = gcd((uint64_t)fabs(v[i]), g);
+    }
     return g <= ARG_MAX ? (unsigned)g : 0;
 }
 

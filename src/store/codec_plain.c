@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 
+#include <math.h>
 #include <stddef.h>
 
 static void plain_unpack(const unsigned char *in, unsigned width, unsigned n, uint64_t *out)
@@ -15,8 +16,20 @@ static void plain_unpack(const unsigned char *in, unsigned width, unsigned n, ui
         out[i] = ta_get_u64(in + bit / 8) >> bit % 8 & mask;
 }
 
+static void plain_spread(const unsigned char *bitmap, unsigned from, unsigned n,
+                         const double *value, double *out)
+{
+    for (unsigned i = 0; i < n; i++) {
+        unsigned present = bitmap[(from + i) / 8] >> (from + i) % 8 & 1;
+
+        out[i] = present ? *value : (double)NAN;
+        value += present;
+    }
+}
+
 const struct ta_codec_kernels ta_codec_kernels_plain = {
-    "plain", loop_scan, loop_to_ints, loop_from_ints, plain_unpack, loop_stats, loop_add,
+    "plain",      loop_scan,    loop_to_ints, loop_from_ints,
+    plain_unpack, plain_spread, loop_stats,   loop_add,
 };
 
 const struct ta_codec_kernels *ta_codec_kernels(void)

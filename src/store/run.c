@@ -32,20 +32,6 @@ static void read_values(const struct ta_run_view *view, unsigned first, unsigned
     }
 }
 
-/* Slots [from, from + n) of the span, from the bitmap and the values that are there. */
-static void spread(const struct ta_run_view *view, unsigned from, unsigned n, const double *value,
-                   double *out)
-{
-    unsigned taken = 0;
-
-    for (unsigned i = 0; i < n; i++) {
-        unsigned present = view->bitmap[(from + i) / 8] >> (from + i) % 8 & 1;
-
-        out[i] = present ? value[taken] : (double)NAN;
-        taken += present;
-    }
-}
-
 static void fill_missing(double *out, unsigned n)
 {
     for (unsigned i = 0; i < n; i++)
@@ -73,10 +59,11 @@ static void read_slots(const struct ta_run_view *view, unsigned from, unsigned n
     } else if (inside > 0) {
         double value[TA_RUN_ROUNDED];
         unsigned first = ta_run_rank(view, begin);
-        unsigned last = ta_run_rank(view, begin + inside);
+        unsigned last =
+            begin + inside == view->span ? view->count : ta_run_rank(view, begin + inside);
 
         read_values(view, first, last - first, value);
-        spread(view, begin, inside, value, out + before);
+        ta_codec_kernels()->spread(view->bitmap, begin, inside, value, out + before);
     }
 }
 
@@ -100,21 +87,33 @@ void ta_run_add(const unsigned char *run, unsigned from, unsigned n, double *acc
     ta_codec_kernels()->add(slot, n, acc);
 }
 
+/* The statistics that a long run carries, without taking it apart. */
+static bool stats_of_head(const unsigned char *run, unsigned len, struct ta_run_stats *out)
+{
+    const unsigned char *stats = run + TA_RUN_HEAD_BYTES;
+    const unsigned char *gaps = stats + TA_RUN_STATS_BYTES;
+
+    if (!(run[0] & TA_RUN_STATS) || len <= TA_RUN_BITMAP_SLOTS)
+        return false;
+    out->count = run[0] & TA_RUN_GAPS ? ta_get_u16(gaps + 4) : len;
+    out->sum = ta_get_f64(stats);
+    out->min = ta_get_f64(stats + 8);
+    out->max = ta_get_f64(stats + 16);
+    return true;
+}
+
 void ta_run_stats(const unsigned char *run, unsigned from, unsigned n, struct ta_run_stats *out)
 {
     struct ta_run_view view;
     double slot[TA_RUN_ROUNDED];
     unsigned kept = 0;
 
+    if (n == ta_run_len(run) && stats_of_head(run, n, out))
+        return;
     *out = (struct ta_run_stats){0};
     if (ta_run_view_init(&view, run, INT_MAX) < 0)
         return;
     assert(from <= view.len && n <= view.len - from);
-    if (n == view.len && view.stats) {
-        *out = (struct ta_run_stats){view.count, ta_get_f64(view.stats), ta_get_f64(view.stats + 8),
-                                     ta_get_f64(view.stats + 16)};
-        return;
-    }
     if (n == view.len && view.codec == TA_CODEC_CONST) {
         double v = ta_get_f64(&view.base);
 

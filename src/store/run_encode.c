@@ -154,10 +154,10 @@ static size_t put_run(struct ta_run_work *work, const struct ta_run_plan *plan, 
     out[0] = (unsigned char)(plan->codec | (work->n < n ? TA_RUN_GAPS : 0) |
                              (has_stats ? TA_RUN_STATS : 0) | (plan->is_float ? TA_RUN_FLOAT : 0));
     ta_put_u16(out + 1, (uint16_t)(n | (unsigned)plan->width << 10));
-    if (work->n < n)
-        at = put_gaps(at, gaps, n, work->n);
     if (has_stats)
         at = put_stats(at, work);
+    if (work->n < n)
+        at = put_gaps(at, gaps, n, work->n);
     ta_codec_row(plan->codec)->emit(work, plan, at);
     return (size_t)(at - out) + plan->bytes;
 }

@@ -2,10 +2,10 @@
  *
  *   head    1     codec, and flags TA_RUN_GAPS, TA_RUN_STATS, TA_RUN_FLOAT
  *           2     number of slots (10 bits), width of the packed values (6 bits)
- *   gaps    only with TA_RUN_GAPS. Runs of up to 64 slots: a bit per slot, in whole bytes. Longer ones: u16 first
- *           slot, u16 slots and u16 values of the span that holds all values, and unless it is full, a bit
- *           per slot of the span
  *   stats   only with TA_RUN_STATS: sum, min, max as binary64
+ *   gaps    only with TA_RUN_GAPS. Runs of up to 64 slots: a bit per slot, in whole bytes. Longer ones:
+ *           u16 first slot, u16 slots and u16 values of the span that holds all values, and unless it
+ *           is full, a bit per slot of the span
  *   body    of the codec: its parameters, then the packed values of the slots that have one, first value in
  *           the lowest bits
  *

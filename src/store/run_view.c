@@ -30,10 +30,13 @@ unsigned ta_run_rank(const struct ta_run_view *view, unsigned n)
 
     if (!view->bitmap)
         return n;
-    for (unsigned i = 0; i + 8 <= n; i += 8)
-        rank += (unsigned)__builtin_popcount(view->bitmap[i / 8]);
-    if (n % 8)
-        rank += (unsigned)__builtin_popcount(view->bitmap[n / 8] & ((1U << n % 8) - 1));
+    for (unsigned i = 0; i < n; i += 64) {
+        uint64_t word = ta_get_u64(view->bitmap + i / 8);
+
+        if (n - i < 64)
+            word &= (1ULL << (n - i)) - 1;
+        rank += (unsigned)__builtin_popcountll(word);
+    }
     return rank;
 }
 
@@ -87,9 +90,9 @@ static bool view_read(struct ta_run_view *view, struct ta_run_in *in)
     if (view->is_float && view->codec != TA_CODEC_SPLIT && view->codec != TA_CODEC_BITS)
         return false;
     view->span = view->count = view->len;
-    if ((head[0] & TA_RUN_GAPS) && !view_gaps(view, in))
-        return false;
     if ((head[0] & TA_RUN_STATS) && !ta_in_bytes(in, TA_RUN_STATS_BYTES, &view->stats))
+        return false;
+    if ((head[0] & TA_RUN_GAPS) && !view_gaps(view, in))
         return false;
     return view->count > 0 && rows[view->codec]->parse(view, in);
 }

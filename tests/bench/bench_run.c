@@ -1,0 +1,361 @@
+/* bench_run - what sealed runs cost: bytes a sample, and nanoseconds of CPU a sample.
+ *
+ * Method: per kind of column 32 series of 16 long runs, hints kept per series as the store does; CPU time
+ * of the process, best of 5 passes. "short" = runs of 32 slots; "merge" = decoding 16 short runs and
+ * encoding them as one long; "add" = adding long runs into one accumulator, as hardware threads into
+ * their node; "stats" = statistics of whole long runs, a run at a time. "fleet" weighs the kinds as a host
+ * has them. Real traces are read from $TARN_SHARED (else ../shared) when they are there.
+ */
+#include "columns.h"
+#include "store/run.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <zlib.h>
+
+enum {
+    SLOTS = TA_RUN_SLOTS_MAX,
+    SHORT = 32,
+    PER_LONG = SLOTS / SHORT,
+    PASSES = 5,
+    SERIES = 32,
+    RUNS = 16
+};
+
+/* Many runs of some series, one series after the other; all of a series have one hint. */
+struct corpus {
+    double *v;
+    unsigned n_series;
+    unsigned n_slots; /* of each series */
+};
+
+struct encoded {
+    unsigned char *bytes;
+    size_t *at; /* of each run */
+    size_t n_runs, used;
+    unsigned len; /* slots of a full run */
+};
+
+struct figures {
+    double bytes_long, bytes_short;
+    double encode_long, encode_short, merge; /* ns a sample */
+    double decode_long, decode_short, add, stats;
+    char codecs[64];
+};
+
+static double cpu_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
+}
+
+static void *need(void *p)
+{
+    if (!p) {
+        fprintf(stderr, "out of memory\n");
+        exit(1);
+    }
+    return p;
+}
+
+static unsigned runs_of(const struct corpus *c, unsigned len)
+{
+    return c->n_series * ((c->n_slots + len - 1) / len);
+}
+
+static unsigned len_at(const struct corpus *c, unsigned slot, unsigned len)
+{
+    return c->n_slots - slot < len ? c->n_slots - slot : len;
+}
+
+static void encoded_init(struct encoded *e, const struct corpus *c, unsigned len)
+{
+    e->len = len;
+    e->n_runs = runs_of(c, len);
+    e->bytes = need(malloc(e->n_runs * TA_RUN_ROOM(len) + TA_RUN_ROOM(SLOTS)));
+    e->at = need(malloc(e->n_runs * sizeof(*e->at)));
+}
+
+static void encoded_done(struct encoded *e)
+{
+    free(e->bytes);
+    free(e->at);
+}
+
+static double encode_all(const struct corpus *c, struct encoded *e)
+{
+    double best = INFINITY;
+
+    for (unsigned pass = 0; pass < PASSES; pass++) {
+        double begin = cpu_ns();
+        size_t run = 0;
+
+        e->used = 0;
+        for (unsigned s = 0; s < c->n_series; s++) {
+            struct ta_run_hint hint = {0};
+
+            for (unsigned slot = 0; slot < c->n_slots; slot += e->len) {
+                unsigned n = len_at(c, slot, e->len);
+
+                e->at[run++] = e->used;
+                e->used += ta_run_encode(c->v + (size_t)s * c->n_slots + slot, n, &hint,
+                                         e->bytes + e->used, TA_RUN_ROOM(n));
+            }
+        }
+        best = fmin(best, cpu_ns() - begin);
+    }
+    return best;
+}
+
+static double merge_all(const struct corpus *c, const struct encoded *shorts)
+{
+    static unsigned char out[TA_RUN_ROOM(SLOTS)];
+    double best = INFINITY;
+
+    for (unsigned pass = 0; pass < PASSES; pass++) {
+        double begin = cpu_ns();
+        size_t run = 0;
+
+        for (unsigned s = 0; s < c->n_series; s++) {
+            struct ta_run_hint hint = {0};
+
+            for (unsigned slot = 0; slot < c->n_slots; slot += SLOTS) {
+                unsigned n = len_at(c, slot, SLOTS);
+                double v[SLOTS];
+
+                for (unsigned i = 0; i < n; i += SHORT)
+                    ta_run_decode(shorts->bytes + shorts->at[run++], 0, len_at(c, slot + i, SHORT),
+                                  v + i);
+                (void)ta_run_encode(v, n, &hint, out, sizeof(out));
+            }
+        }
+        best = fmin(best, cpu_ns() - begin);
+    }
+    return best;
+}
+
+enum reading { DECODE, ADD, STATS };
+
+static double read_all(const struct encoded *e, enum reading how)
+{
+    double slot[SLOTS] = {0};
+    struct ta_run_stats all = {0};
+    double best = INFINITY;
+
+    for (unsigned pass = 0; pass < PASSES; pass++) {
+        double begin = cpu_ns();
+
+        for (size_t i = 0; i < e->n_runs; i++) {
+            const unsigned char *run = e->bytes + e->at[i];
+            unsigned n = ta_run_len(run);
+            struct ta_run_stats one;
+
+            if (how == DECODE)
+                ta_run_decode(run, 0, n, slot);
+            if (how == ADD)
+                ta_run_add(run, 0, n, slot);
+            if (how == STATS) {
+                ta_run_stats(run, 0, n, &one);
+                ta_run_stats_join(&all, &one);
+            }
+        }
+        best = fmin(best, cpu_ns() - begin);
+    }
+    return best;
+}
+
+static void count_codecs(const struct encoded *e, char *out, size_t room)
+{
+    static const char *const names[] = {"const", "for",  "delta", "dict",
+                                        "split", "bits", "raw",   "empty"};
+    size_t used = 0;
+
+    out[0] = '\0';
+    for (unsigned k = 0; k < sizeof(names) / sizeof(names[0]); k++) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < e->n_runs; i++)
+            n += strcmp(ta_run_codec(e->bytes + e->at[i]), names[k]) == 0 ? 1 : 0;
+        if (n * 20 >= e->n_runs && used < room)
+            used += (size_t)snprintf(out + used, room - used, "%s%s", used ? "," : "", names[k]);
+    }
+}
+
+static struct figures measure(const struct corpus *c)
+{
+    struct encoded longs, shorts;
+    struct figures f;
+    double n = (double)c->n_series * c->n_slots;
+
+    encoded_init(&longs, c, SLOTS);
+    encoded_init(&shorts, c, SHORT);
+    f.encode_long = encode_all(c, &longs) / n;
+    f.encode_short = encode_all(c, &shorts) / n;
+    f.bytes_long = (double)longs.used / n;
+    f.bytes_short = (double)shorts.used / n;
+    f.merge = merge_all(c, &shorts) / n;
+    f.decode_long = read_all(&longs, DECODE) / n;
+    f.decode_short = read_all(&shorts, DECODE) / n;
+    f.add = read_all(&longs, ADD) / n;
+    f.stats = read_all(&longs, STATS) / n;
+    count_codecs(&longs, f.codecs, sizeof(f.codecs));
+    encoded_done(&longs);
+    encoded_done(&shorts);
+    return f;
+}
+
+static void print_head(const char *what)
+{
+    printf("%-13s %6s %6s | %6s %6s %6s | %6s %6s | %6s %6s | %6s  %s\n", what, "B long", "short",
+           "enc lg", "enc sh", "merge", "dec lg", "dec sh", "add", "M/s", "stats x", "codecs");
+}
+
+/* "stats x" = how much faster the statistics are than fetching. */
+static void print_figures(const char *name, const struct figures *f)
+{
+    printf("%-13s %6.3f %6.3f | %6.2f %6.2f %6.2f | %6.2f %6.2f | %6.2f %6.0f | %6.0f  %s\n", name,
+           f->bytes_long, f->bytes_short, f->encode_long, f->encode_short, f->merge, f->decode_long,
+           f->decode_short, f->add, 1e3 / f->add, f->decode_long / f->stats, f->codecs);
+}
+
+static void add_weighed(struct figures *sum, const struct figures *f, double share)
+{
+    sum->bytes_long += share * f->bytes_long;
+    sum->bytes_short += share * f->bytes_short;
+    sum->encode_long += share * f->encode_long;
+    sum->encode_short += share * f->encode_short;
+    sum->merge += share * f->merge;
+    sum->decode_long += share * f->decode_long;
+    sum->decode_short += share * f->decode_short;
+    sum->add += share * f->add;
+    sum->stats += share * f->stats;
+}
+
+static void bench_kinds(void)
+{
+    struct corpus c = {need(calloc((size_t)SERIES * RUNS * SLOTS, sizeof(double))), SERIES,
+                       RUNS * SLOTS};
+    struct figures fleet = {0};
+    unsigned weights = 0;
+
+    for (unsigned k = 0; k < n_column_kinds; k++)
+        weights += column_kinds[k].weight;
+    print_head("kind");
+    for (unsigned k = 0; k < n_column_kinds; k++) {
+        for (unsigned s = 0; s < c.n_series; s++) {
+            struct column column;
+
+            column_init(&column, k * 1000 + s);
+            for (unsigned i = 0; i < c.n_slots; i++)
+                c.v[(size_t)s * c.n_slots + i] = column_kinds[k].next(&column);
+        }
+        struct figures f = measure(&c);
+        print_figures(column_kinds[k].name, &f);
+        add_weighed(&fleet, &f, (double)column_kinds[k].weight / weights);
+    }
+    print_figures("fleet", &fleet);
+    free(c.v);
+}
+
+/* Takes the next series from the text of a job's data: numbers and nulls behind "data". */
+static const char *next_series(const char *at, double *v, unsigned max, unsigned *out_n)
+{
+    unsigned n = 0;
+
+    at = strstr(at, "\"data\"");
+    at = at ? strchr(at, '[') : NULL;
+    if (!at)
+        return NULL;
+    for (at++; n < max;) {
+        at += strspn(at, " \t\r\n,");
+        if (*at == ']' || *at == '\0')
+            break;
+        char *end;
+        if (strncmp(at, "null", 4) == 0) {
+            v[n++] = (double)NAN;
+            at += 4;
+            continue;
+        }
+        v[n++] = strtod(at, &end);
+        if (end == at)
+            break;
+        at = end;
+    }
+    *out_n = n;
+    return at;
+}
+
+static char *read_gz(const char *path)
+{
+    enum { TEXT_MAX = 32 << 20 };
+    gzFile file = gzopen(path, "rb");
+
+    if (!file)
+        return NULL;
+    char *text = need(malloc(TEXT_MAX + 1));
+    int n = gzread(file, text, TEXT_MAX);
+    gzclose(file);
+    text[n > 0 ? n : 0] = '\0';
+    return text;
+}
+
+static void bench_trace(void)
+{
+    static const char *const metrics[] = {"cpu_load", "clock",    "rapl_power",
+                                          "ipc",      "mem_bw",   "flops_sp",
+                                          "mem_used", "flops_dp", "flops_any"};
+    enum { NODES = 32, SLOTS_MAX = 2048 };
+    const char *root = getenv("TARN_SHARED");
+    char path[512];
+    struct figures all = {0};
+    double n_all = 0;
+
+    snprintf(path, sizeof(path),
+             "%s/golden/job-archive/archive-v3/emmy/1403/244/1608923076/data.json.gz",
+             root ? root : "../shared");
+    char *text = read_gz(path);
+    if (!text) {
+        printf("real trace: skipped, no %s\n", path);
+        return;
+    }
+    print_head("real trace");
+    for (unsigned m = 0; m < sizeof(metrics) / sizeof(metrics[0]); m++) {
+        char key[32];
+        struct corpus c = {need(malloc(sizeof(double) * NODES * SLOTS_MAX)), 0, 0};
+        unsigned n = 0;
+
+        snprintf(key, sizeof(key), "\"%s\"", metrics[m]);
+        const char *at = strstr(text, key);
+        for (; at && c.n_series < NODES; c.n_series++) {
+            at = next_series(at, c.v + (size_t)c.n_series * c.n_slots, SLOTS_MAX, &n);
+            if (!at || (c.n_series > 0 && n != c.n_slots))
+                break;
+            c.n_slots = n;
+        }
+        if (c.n_series > 0) {
+            struct figures f = measure(&c);
+            double samples = (double)c.n_series * c.n_slots;
+
+            print_figures(metrics[m], &f);
+            add_weighed(&all, &f, samples);
+            n_all += samples;
+        }
+        free(c.v);
+    }
+    struct figures mean = {0};
+    add_weighed(&mean, &all, 1 / n_all);
+    print_figures("whole job", &mean);
+    free(text);
+}
+
+int main(void)
+{
+    bench_kinds();
+    bench_trace();
+    return 0;
+}
