@@ -228,20 +228,24 @@ __attribute__((target("avx2"))) static void run_avx2(const double *data, size_t 
 
 #endif
 
+typedef void run_fn(const double *data, size_t n, size_t m, double *out);
+
+static run_fn *run_for_this_machine(void)
+{
+#if HAVE_AVX2
+    if (__builtin_cpu_supports("avx2"))
+        return run_avx2;
+#endif
+    return run_plain;
+}
+
 void ta_resample_run(const struct ta_resample *plan, const double *data, size_t n, double *out)
 {
     const size_t m = plan->n_out;
 
     assert(plan->is_changed && n >= TA_RESAMPLE_MIN && n <= TA_RESAMPLE_MAX && m >= 2 && m < n);
     out[0] = data[0];
+    if (m > 2)
+        run_for_this_machine()(data, n, m, out);
     out[m - 1] = data[n - 1];
-    if (m == 2)
-        return;
-#if HAVE_AVX2
-    if (__builtin_cpu_supports("avx2")) {
-        run_avx2(data, n, m, out);
-        return;
-    }
-#endif
-    run_plain(data, n, m, out);
 }

@@ -33,7 +33,7 @@ int ta_resample_plan(int64_t have_s, int64_t want_s, size_t n, struct ta_resampl
                      struct ta_err *err);
 
 /* Fills out[0..plan->n_out) from data[0..n). Only for a plan that changes something, made for
- * this n. `out` must not overlap data. One pass, about 2 ns a value. */
+ * this n. `out` may be `data` itself: no pick lies before its place. One pass, about 2 ns a value. */
 void ta_resample_run(const struct ta_resample *plan, const double *data, size_t n, double *out);
 
 #endif

@@ -88,7 +88,7 @@ static void make(double *d, size_t n, enum shape shape, uint64_t seed)
     }
 }
 
-static void picks_are_those_of_the_plain_method_for_every_shape_and_length(void **state)
+static void picks_are_those_of_the_plain_method_also_in_place(void **state)
 {
     static const size_t lengths[] = {1000, 1001, 1003, 1441, 2880, 8639};
     static const int64_t steps[] = {2, 3, 4, 5, 7, 10, 60, 199, 333, 334, 500, 999, 1000};
@@ -110,6 +110,8 @@ static void picks_are_those_of_the_plain_method_for_every_shape_and_length(void 
                 assert_int_equal(plan.n_out, len);
                 ta_resample_run(&plan, data, n, got);
                 assert_memory_equal(got, want, len * sizeof(double));
+                ta_resample_run(&plan, data, n, data);
+                assert_memory_equal(data, want, len * sizeof(double));
             }
     free(data);
     free(want);
@@ -205,7 +207,7 @@ static void the_recorded_answer_of_the_reference_is_reproduced(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(picks_are_those_of_the_plain_method_for_every_shape_and_length),
+        cmocka_unit_test(picks_are_those_of_the_plain_method_also_in_place),
         cmocka_unit_test(short_or_fine_requests_leave_the_data_alone),
         cmocka_unit_test(a_resolution_that_is_no_multiple_is_refused_in_the_references_words),
         cmocka_unit_test(more_values_than_can_be_resampled_exactly_are_refused),
