@@ -20,13 +20,14 @@ enum { LANES = 4 };
 typedef double f64x4 __attribute__((vector_size(32)));
 typedef float f32x4 __attribute__((vector_size(16)));
 typedef int64_t i64x4 __attribute__((vector_size(32)));
+typedef uint64_t u64x4 __attribute__((vector_size(32)));
 typedef double f64x4_mem __attribute__((vector_size(32), aligned(8), may_alias));
-typedef int64_t i64x4_mem __attribute__((vector_size(32), aligned(8), may_alias));
+typedef uint64_t u64x4_mem __attribute__((vector_size(32), aligned(8), may_alias));
 
 /* Adding 1.5 * 2^52 to a whole number below 2^51 leaves it in the low bits of the sum: the conversion between
  * int64 and double that AVX2 has no instruction for, and rounding to nearest. */
 #define ROUND_MAGIC      0x1.8p52
-#define ROUND_MAGIC_BITS 0x4338000000000000
+#define ROUND_MAGIC_BITS 0x4338000000000000U
 
 #define ALL(x)                                                                                     \
     {                                                                                              \
@@ -69,7 +70,7 @@ static inline TARGET bool loop_to_ints(const double *v, unsigned n, const struct
                                        int64_t *m, int64_t *out_lo, int64_t *out_hi)
 {
     const f64x4 up = ALL(op->up), div = ALL(op->div), mul = ALL(op->mul), magic = ALL(ROUND_MAGIC);
-    const i64x4 magic_bits = ALL(ROUND_MAGIC_BITS);
+    const u64x4 magic_bits = ALL(ROUND_MAGIC_BITS);
     f64x4 lo = ALL(__builtin_inf()), hi = ALL(-__builtin_inf());
     i64x4 bad = ALL(0);
     double pad[LANES];
@@ -86,7 +87,7 @@ static inline TARGET bool loop_to_ints(const double *v, unsigned n, const struct
         i64x4 less = whole<lo, more = whole> hi;
         lo = (f64x4)(((i64x4)whole & less) | ((i64x4)lo & ~less));
         hi = (f64x4)(((i64x4)whole & more) | ((i64x4)hi & ~more));
-        *(i64x4_mem *)(m + i) = (i64x4)sum - magic_bits;
+        *(u64x4_mem *)(m + i) = (u64x4)sum - magic_bits;
     }
     double least = lo[0], most = hi[0];
     for (unsigned k = 1; k < LANES; k++) {
@@ -104,11 +105,10 @@ static inline TARGET void loop_from_ints(const uint64_t *u, unsigned n, int64_t 
                                          const struct ta_grid_op *op, double *out)
 {
     const f64x4 div = ALL(op->div), mul = ALL(op->mul), magic = ALL(ROUND_MAGIC);
-    const int64_t lift = (int64_t)((uint64_t)base + ROUND_MAGIC_BITS);
-    const i64x4 lifts = ALL(lift);
+    const u64x4 lift = ALL((uint64_t)base + ROUND_MAGIC_BITS);
 
     for (unsigned i = 0; i < n; i += LANES) {
-        i64x4 sum = *(const i64x4_mem *)(u + i) + lifts;
+        u64x4 sum = *(const u64x4_mem *)(u + i) + lift;
         f64x4 x = ((f64x4)sum - magic) / div * mul;
 
         if (op->is_float)
