@@ -39,6 +39,8 @@ LIB_SRC   := $(filter-out src/app/%,$(wildcard src/*/*.c))
 APP_SRC   := $(wildcard src/app/*.c)
 LIB_OBJ   := $(LIB_SRC:%.c=$(BUILD)/%.o)
 APP_OBJ   := $(APP_SRC:%.c=$(BUILD)/%.o)
+MAIN_OBJ  := $(BUILD)/src/app/main.o
+APP_LIB   := $(BUILD)/libtarn-app.a
 HEADERS   := $(wildcard src/*/*.h include/tarn/*.h)
 
 # tests/support: seams and helpers shared by test programs. Each tests/{unit,fault}/test_*.c is a
@@ -56,7 +58,7 @@ ALL_SRC   := $(LIB_SRC) $(APP_SRC) $(SUP_SRC) $(TEST_SRC) $(BENCH_SRC) $(FUZZ_SR
 .PHONY: all config test check bench fuzz soak install clean format check-layers check-headers \
         check-format tidy compile_commands.json
 
-all: $(BUILD)/libtarn.a $(if $(APP_SRC),$(BUILD)/tarn)
+all: $(BUILD)/libtarn.a $(if $(wildcard src/app/main.c),$(BUILD)/tarn)
 
 config:
 	@echo "CC=$(CC) CFLAGS=$(CFLAGS) BUILD=$(BUILD)"; \
@@ -66,12 +68,20 @@ $(BUILD)/libtarn.a: $(LIB_OBJ)
 	@rm -f $@
 	$(AR) rcs $@ $^
 
-$(BUILD)/tarn: $(APP_OBJ) $(BUILD)/libtarn.a
+# All of src/app but main.c, so that its parts can be tested.
+$(APP_LIB): $(filter-out $(MAIN_OBJ),$(APP_OBJ))
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(BUILD)/tarn: $(MAIN_OBJ) $(APP_LIB) $(BUILD)/libtarn.a
 	$(CC) -pthread $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) $(LDLIBS)
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(NEED) $(WARN) $(PKG_CF) -Itests/support $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
+$(BUILD)/tests/unit/test_app_%: $(BUILD)/tests/unit/test_app_%.o $(SUP_OBJ) $(APP_LIB) $(BUILD)/libtarn.a
+	$(CC) -pthread $(CFLAGS) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs cmocka) $(PKG_LIBS) $(LDLIBS)
 
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(SUP_OBJ) $(BUILD)/libtarn.a
 	$(CC) -pthread $(CFLAGS) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs cmocka) $(PKG_LIBS) $(LDLIBS)

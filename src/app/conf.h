@@ -1,0 +1,126 @@
+/* conf.h - the configuration of the server: read once, immutable from then on.
+ *
+ * The file is the reference's (spec: config 2) plus one section "tarn" of our own, which the
+ * reference ignores; so one file starts either program. Every key stands in a table
+ * (conf_table.c) with its type, default, rule and help; doc/config.md is tested against it.
+ *
+ * Errors name file, line, column and key: "config.json:12:19: metric-store.memory-cap: ...".
+ * They never quote a value of a section that can hold a secret.
+ */
+#ifndef TARN_APP_CONF_H
+#define TARN_APP_CONF_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "io/vfs.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct ta_conf_strings {
+    const char **at;
+    size_t n;
+};
+
+struct ta_conf_metric {
+    const char *name;
+    int64_t frequency_s;
+    const char *aggregation; /* "sum", "avg" or "" */
+};
+
+struct ta_conf_subscription {
+    const char *subject;
+    const char *cluster; /* default cluster of its messages; "" = none */
+};
+
+struct ta_conf_main {
+    const char *addr; /* host:port */
+    const char *cert_file, *key_file;
+    const char *user, *group;
+    const char *backend_url;
+    const char *jwt_public_key; /* base64, verified to be 32 bytes; "" = no authentication */
+};
+
+struct ta_conf_store {
+    int64_t retention_ns;  /* <= 0: nothing is dropped by age */
+    int64_t memory_cap_gb; /* 1e9 bytes; 0 = unlimited */
+    int64_t checkpoint_interval_ns;
+    int64_t num_workers; /* 0 = choose */
+    const char *checkpoint_format, *checkpoint_dir;
+    int64_t max_wal_bytes; /* per host; 0 = unlimited */
+    const char *cleanup_mode, *cleanup_dir;
+    struct ta_conf_subscription *subscriptions;
+    size_t n_subscriptions;
+};
+
+struct ta_conf_nats {
+    const char *address, *username, *password, *creds_file;
+};
+
+/* Limits of the network side; each refusal is answered with a status and counted. */
+struct ta_conf_limits {
+    uint64_t body_bytes, line_bytes, header_bytes, uri_bytes;
+    uint64_t request_memory_bytes, total_memory_bytes;
+    int64_t connections, connections_per_address;
+    int64_t queries;
+    int64_t time_range_ns;
+    int64_t head_timeout_ns, idle_timeout_ns, total_timeout_ns;
+    uint64_t min_rate_bytes; /* per second */
+};
+
+/* Which roles of a token may do what; empty = any valid token. */
+struct ta_conf_roles {
+    struct ta_conf_strings read, write, admin;
+};
+
+struct ta_conf_tarn {
+    const char *durability; /* "sync" or "interval" */
+    int64_t sync_interval_ns;
+    bool require_auth;
+    int64_t max_future_ns;
+    int64_t workers; /* HTTP workers; 0 = one per core, at most 8 */
+    int64_t shards;  /* store shards; 0 = choose */
+    const char *log_level;
+    struct ta_conf_limits limits;
+    struct ta_conf_roles roles;
+};
+
+struct ta_config {
+    const char *path; /* "" for the built-in one */
+    struct ta_conf_main main;
+    struct ta_conf_store store;
+    struct ta_conf_nats nats;
+    struct ta_conf_tarn tarn;
+    struct ta_conf_metric *metrics; /* sorted by name */
+    size_t n_metrics;
+    bool has_main, has_store, has_metrics, has_nats; /* which sections were present */
+    struct ta_arena arena;                           /* holds every string above */
+};
+
+#define TA_CONF_ADDR "0.0.0.0:8082"
+
+enum {
+    TA_CONF_METRICS_MAX = 4096, /* a site has some hundred */
+    TA_CONF_BYTES_MAX = 8 << 20 /* strings and metrics of one configuration */
+};
+
+/* Reads and checks `path`; a missing file is TA_ENOTFOUND. Things that are odd but usable are
+ * said through `log` (may be NULL). On failure *out is empty; free it with ta_config_done. */
+int ta_config_load(struct ta_config *out, struct ta_vfs *vfs, const char *path,
+                   struct ta_alloc *alloc, struct ta_log *log, struct ta_err *err);
+
+/* The configuration of `tarn serve` without a file: loopback, common metrics. */
+int ta_config_builtin(struct ta_config *out, struct ta_alloc *alloc, struct ta_err *err);
+
+/* Same from text in memory; `name` stands in messages. No "-file" sections are followed when
+ * vfs is NULL. */
+int ta_config_parse(struct ta_config *out, const char *name, struct ta_str text, struct ta_vfs *vfs,
+                    struct ta_alloc *alloc, struct ta_log *log, struct ta_err *err);
+
+/* The TA_ROLE_ bit of a role's name in tarn.roles; 0: no such role. */
+uint32_t ta_conf_role(const char *word);
+
+void ta_config_done(struct ta_config *c); /* fine on a zeroed struct */
+
+#endif

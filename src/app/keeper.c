@@ -1,0 +1,123 @@
+#include "app/keeper.h"
+
+#include <time.h>
+
+enum {
+    SLICE_US = 5000, /* of CPU time, between two looks at the stop flag */
+    PAUSE_MS = 1000, /* between turns when nothing is due */
+    BREATH_MS = 5,   /* between slices: at most half a core for tending */
+    IDLE_S = 900,    /* a series without a sample for so long is compressed up to its end */
+    RETAIN_MAX_S = 60,
+    REPORT_S = 300 /* as the reference */
+};
+
+static const int64_t NS = 1000000000;
+
+static int64_t retain_period_ns(int64_t retention_s)
+{
+    int64_t half_s = retention_s / 2;
+
+    return (half_s < 1 ? 1 : half_s > RETAIN_MAX_S ? RETAIN_MAX_S : half_s) * NS;
+}
+
+static void retain(struct ta_keeper *k, int64_t t_s)
+{
+    struct ta_err err = {0};
+    int64_t freed = ta_store_retain(k->store, t_s, NULL, 0, &err);
+
+    if (freed < 0)
+        ta_logf(k->log, TA_LOG_ERROR, "[METRICSTORE]> freeing up buffers failed: %s", err.text);
+    else if (freed > 0)
+        ta_logf(k->log, TA_LOG_INFO, "[METRICSTORE]> done: %lld buffers freed", (long long)freed);
+}
+
+static void report(struct ta_keeper *k)
+{
+    struct ta_store_counts n;
+
+    ta_store_counts(k->store, &n);
+    ta_logf(k->log, TA_LOG_INFO,
+            "[METRICSTORE]> memory usage: %.3f GB actual (%.3f GB metric data); %llu hosts, %llu "
+            "series, %llu samples stored",
+            (double)n.bytes / 1e9, (double)(n.slots * 8 + n.buffers * 72) / 1e9,
+            (unsigned long long)n.hosts, (unsigned long long)n.series,
+            (unsigned long long)n.stored);
+    if (n.bytes_cap && n.bytes > n.bytes_cap / 10 * 9 && n.freed_early_buffers)
+        ta_logf(k->log, TA_LOG_WARN,
+                "[METRICSTORE]> memory-cap reached: %llu buffers were freed before their time",
+                (unsigned long long)n.freed_early_buffers);
+}
+
+bool ta_keeper_turn(struct ta_keeper *k)
+{
+    int64_t now = ta_mono_ns(k->clock), now_s = ta_now_s(k->clock);
+    int64_t retention_s = k->retention_s;
+
+    if (retention_s > 0 && now - k->retained_mono_ns >= retain_period_ns(retention_s)) {
+        k->retained_mono_ns = now;
+        retain(k, now_s - retention_s);
+    }
+    if (now - k->reported_mono_ns >= REPORT_S * NS) {
+        k->reported_mono_ns = now;
+        report(k);
+    }
+    return ta_store_keep(k->store, now_s, IDLE_S, SLICE_US) > 0;
+}
+
+/* Sleeps unless it is time to stop. Returns true when it is. */
+static bool rest(struct ta_keeper *k, int ms)
+{
+    struct timespec until;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += (long)ms * 1000000;
+    until.tv_sec += until.tv_nsec / NS;
+    until.tv_nsec %= NS;
+    pthread_mutex_lock(&k->lock);
+    while (!k->is_stopping && pthread_cond_timedwait(&k->wake, &k->lock, &until) == 0)
+        continue;
+    bool is_stopping = k->is_stopping;
+    pthread_mutex_unlock(&k->lock);
+    return is_stopping;
+}
+
+static void *run(void *self)
+{
+    struct ta_keeper *k = self;
+
+    while (!rest(k, ta_keeper_turn(k) ? BREATH_MS : PAUSE_MS))
+        continue;
+    return NULL;
+}
+
+int ta_keeper_start(struct ta_keeper *k, struct ta_store *store, int64_t retention_s,
+                    struct ta_clock *clock, struct ta_log *log, struct ta_err *err)
+{
+    pthread_condattr_t attr;
+
+    *k = (struct ta_keeper){.store = store, .clock = clock, .log = log, .retention_s = retention_s};
+    k->retained_mono_ns = k->reported_mono_ns = ta_mono_ns(clock);
+    pthread_mutex_init(&k->lock, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&k->wake, &attr);
+    pthread_condattr_destroy(&attr);
+    if (pthread_create(&k->thread, NULL, run, k) != 0)
+        return ta_fail(err, TA_ENOMEM, "starting the keeper thread");
+    k->is_running = true;
+    return TA_OK;
+}
+
+void ta_keeper_stop(struct ta_keeper *k)
+{
+    if (!k->is_running)
+        return;
+    pthread_mutex_lock(&k->lock);
+    k->is_stopping = true;
+    pthread_cond_signal(&k->wake);
+    pthread_mutex_unlock(&k->lock);
+    pthread_join(k->thread, NULL);
+    k->is_running = false;
+    pthread_cond_destroy(&k->wake);
+    pthread_mutex_destroy(&k->lock);
+}
