@@ -21,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     char *end;
     double want = strtod(text, &end);
-    if (end != text + size || (r == TA_ERANGE) != isinf(want) ||
+    if (end != text + size || (r == TA_ERANGE) != (isinf(want) != 0) ||
         (r == TA_OK && memcmp(&v, &want, sizeof(v))))
         __builtin_trap();
     if (r == TA_OK) {
