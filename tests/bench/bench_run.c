@@ -171,8 +171,8 @@ static double read_all(const struct encoded *e, enum reading how)
 
 static void count_codecs(const struct encoded *e, char *out, size_t room)
 {
-    static const char *const names[] = {"const", "for",  "delta", "dict",
-                                        "split", "bits", "raw",   "empty"};
+    static const char *const names[] = {"const", "for", "delta",  "dict", "split",
+                                        "bits",  "raw", "sparse", "empty"};
     size_t used = 0;
 
     out[0] = '\0';

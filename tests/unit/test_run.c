@@ -214,6 +214,7 @@ static void each_kind_finds_its_codec(void **state)
     assert_true(price("percent", 512) < 1.8);
     assert_true(price("mem-bytes", 512) < 2.6);
     assert_true(price("rate-f32", 512) < 3.9);
+    assert_true(price("burst", 512) < 1.1);
     assert_true(price("rate", 512) < 7);
     assert_true(price("decimal", 32) < 2.1);
     assert_true(price("zero", 32) < 0.11);
