@@ -34,6 +34,14 @@ static bool plan_as_before(struct ta_run_work *work, unsigned codec, struct ta_r
     return ta_codec_row(codec)->plan(work, plan) && plan->bytes <= work->n * sizeof(double);
 }
 
+/* Integers of few bits: no bit pattern of doubles is as short. */
+static bool is_pointless(unsigned codec, const struct ta_run_plan *best)
+{
+    bool has_ints = best->codec == TA_CODEC_FOR || best->codec == TA_CODEC_DELTA;
+
+    return (codec == TA_CODEC_SPLIT || codec == TA_CODEC_BITS) && has_ints && best->width <= 16;
+}
+
 void ta_run_plan_best(struct ta_run_work *work, struct ta_run_plan *plan)
 {
     static const uint8_t tried[] = {TA_CODEC_FOR, TA_CODEC_DICT, TA_CODEC_SPLIT, TA_CODEC_BITS,
@@ -50,7 +58,8 @@ void ta_run_plan_best(struct ta_run_work *work, struct ta_run_plan *plan)
     for (unsigned i = 0; i < sizeof(tried); i++) {
         struct ta_run_plan other;
 
-        if (ta_codec_row(tried[i])->plan(work, &other) && other.bytes < plan->bytes)
+        if (!is_pointless(tried[i], plan) && ta_codec_row(tried[i])->plan(work, &other) &&
+            other.bytes < plan->bytes)
             *plan = other;
     }
 }
