@@ -259,12 +259,11 @@ static int add_part(struct ta_restore *r, const struct ta_column_key *key, int64
 }
 
 int ta_restore_add(struct ta_restore *r, const struct ta_column_key *key, int64_t start_s,
-                   int64_t freq_s, const double *v, size_t n, bool is_f32, struct ta_err *err)
+                   int64_t freq_s, const double *v, size_t n, struct ta_err *err)
 {
     const int64_t t_max = (int64_t)1 << 53;
     int ret = TA_OK;
 
-    (void)is_f32; /* the encoder finds values that came through binary32 by itself */
     if (freq_s < 1 || freq_s > TA_METRIC_FREQ_MAX || start_s > t_max || start_s < -t_max ||
         n > (size_t)((t_max - start_s) / freq_s))
         return ta_fail(err, TA_EINVAL, "an array of host %.*s has no usable frequency or start",

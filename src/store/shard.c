@@ -72,6 +72,21 @@ uint32_t ta_shard_after(const struct ta_shard *sd, struct ta_str cluster, struct
 
 /* ---- adding ----------------------------------------------------------------------------------- */
 
+/* A shard without hosts holds nothing. */
+static void drop_empty_tables(struct ta_shard *sd)
+{
+    struct ta_alloc *a = ta_store_alloc(sd->store);
+
+    if (sd->n_hosts)
+        return;
+    ta_release(a, sd->sorted, sd->cap_hosts * sizeof(struct ta_host *));
+    ta_release(a, sd->buckets, sd->n_buckets * sizeof(struct ta_host *));
+    sd->sorted = NULL;
+    sd->buckets = NULL;
+    sd->cap_hosts = sd->n_buckets = 0;
+    ta_seg_done(&sd->scratch);
+}
+
 static int grow_tables(struct ta_shard *sd)
 {
     struct ta_alloc *a = ta_store_alloc(sd->store);
@@ -181,10 +196,13 @@ int ta_shard_add(struct ta_shard *sd, uint64_t hash, struct ta_str cluster, stru
     struct ta_host *h;
     uint32_t at;
 
-    if (grow_tables(sd) < 0 || ta_host_new(&h, a, host) < 0)
+    if (grow_tables(sd) < 0 || ta_host_new(&h, a, host) < 0) {
+        drop_empty_tables(sd);
         return TA_ENOMEM;
+    }
     if (host_join(sd, h, cluster) < 0) {
         ta_host_free(a, h);
+        drop_empty_tables(sd);
         return TA_ENOMEM;
     }
     h->id = atomic_fetch_add_explicit(&sd->store->next_host_id, 1, memory_order_relaxed);
@@ -210,17 +228,7 @@ static void leave_tables(struct ta_shard *sd, struct ta_host *h)
     assert(sd->sorted[at] == h);
     memmove(sd->sorted + at, sd->sorted + at + 1,
             (sd->n_hosts - at - 1) * sizeof(struct ta_host *));
-    if (--sd->n_hosts)
-        return;
-
-    struct ta_alloc *a = ta_store_alloc(sd->store);
-
-    ta_release(a, sd->sorted, sd->cap_hosts * sizeof(struct ta_host *));
-    ta_release(a, sd->buckets, sd->n_buckets * sizeof(struct ta_host *));
-    sd->sorted = NULL;
-    sd->buckets = NULL;
-    sd->cap_hosts = sd->n_buckets = 0;
-    ta_seg_done(&sd->scratch);
+    sd->n_hosts--;
 }
 
 void ta_shard_remove(struct ta_shard *sd, struct ta_host *h)
@@ -232,6 +240,7 @@ void ta_shard_remove(struct ta_shard *sd, struct ta_host *h)
     c->n_hosts--;
     cluster_put(sd, c);
     ta_host_free(ta_store_alloc(sd->store), h);
+    drop_empty_tables(sd);
 }
 
 void ta_shard_done(struct ta_shard *sd)

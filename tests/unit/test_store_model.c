@@ -149,7 +149,7 @@ static void op_restore(struct world *w)
 
         for (size_t i = 0; i < n; i++)
             v[i] = rnd(w, 10) ? value(w) : NAN;
-        assert_int_equal(ta_restore_add(r, &key, start, freq, v, n, rnd(w, 2), NULL), 0);
+        assert_int_equal(ta_restore_add(r, &key, start, freq, v, n, NULL), 0);
         for (size_t at = 0; at < n; at += 512) {
             uint32_t part = (uint32_t)(n - at < 512 ? n - at : 512);
             int64_t from = start + (int64_t)at * freq;
