@@ -31,7 +31,7 @@ override LDFLAGS += -fsanitize=$(SAN)
 BUILD := $(BUILD)/$(subst $(comma),-,$(SAN))
 endif
 
-PKGS     := libmicrohttpd openssl libcurl libnats sqlite3 libzstd zlib libxxhash
+PKGS     := libmicrohttpd gnutls openssl libcurl libnats sqlite3 libzstd zlib libxxhash
 PKG_CF   := $(shell $(PKG_CONFIG) --cflags $(PKGS))
 PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(PKGS)) -lm
 

@@ -37,7 +37,9 @@ struct ta_http_server; /* opaque */
 
 enum ta_http_method { /* bits, so that a route can name several */
                       TA_HTTP_GET =
-                          1, /* a route with GET serves HEAD too; the body of a HEAD answer is dropped */
+                          /* a route with GET serves HEAD too; the body of a HEAD answer is dropped
+                           * */
+                      1,
                       TA_HTTP_HEAD = 2,
                       TA_HTTP_POST = 4,
                       TA_HTTP_PUT = 8,
@@ -58,9 +60,9 @@ enum ta_http_outcome {
 /* ---- Handlers ---------------------------------------------------------------------------- */
 
 /* All calls for one request come from one worker thread, one at a time. Everything but `end` may
- * be NULL. A negative return other than TA_EAGAIN, with no answer given yet, makes the server answer by
- * itself: TA_EINVAL, TA_EFORMAT 400; TA_EDENIED 403; TA_ENOTFOUND 404; TA_ERANGE 413; TA_ENOMEM,
- * TA_ECANCELED 503; others 500 - as a JSON error with the words of *err.
+ * be NULL. A negative return other than TA_EAGAIN, with no answer given yet, makes the server
+ * answer by itself: TA_EINVAL, TA_EFORMAT 400; TA_EDENIED 403; TA_ENOTFOUND 404; TA_ERANGE 413;
+ * TA_ENOMEM, TA_ECANCELED 503; others 500 - as a JSON error with the words of *err.
  *
  * A handler may answer in begin or body already: the rest of the body is then read and thrown
  * away (up to body_bytes_max) before the answer goes out, so that clients which send first and
@@ -70,9 +72,10 @@ struct ta_http_handler {
      * return TA_EAGAIN. */
     int (*begin)(struct ta_http_req *req, struct ta_err *err);
 
-    /* The next piece of the body: decompressed and de-chunked, 1..TA_HTTP_PIECE bytes, borrowed for the
-     * call. *taken says how much was used and is preset to len; less is allowed only together with
-     * TA_EAGAIN: the rest comes again after the wake. A handler without `body` ignores the body. */
+    /* The next piece of the body: decompressed and de-chunked, 1..TA_HTTP_PIECE bytes, borrowed
+     * for the call. *taken says how much was used and is preset to len; less is allowed only
+     * together with TA_EAGAIN: the rest comes again after the wake. A handler without `body`
+     * ignores the body. */
     int (*body)(struct ta_http_req *req, const char *at, size_t len, size_t *taken,
                 struct ta_err *err);
 
@@ -80,15 +83,15 @@ struct ta_http_handler {
      * broke off: then the client gets 400 if it still listens, and `done` says TA_HTTP_GONE. */
     int (*end)(struct ta_http_req *req, struct ta_err *err);
 
-    /* More of a streamed answer: append 1..TA_HTTP_ROOM bytes to `room` (empty, TA_HTTP_ROOM bytes of
-     * space, never grows). TA_HTTP_MORE: call again; TA_HTTP_END: that was all (room may hold the
-     * last bytes); TA_EAGAIN: nothing now, a wake will come (room must be empty). An error before
-     * the first byte has left becomes an error answer; later it cuts the connection, so that the client
-     * can not take half an answer for a whole one. */
+    /* More of a streamed answer: append 1..TA_HTTP_ROOM bytes to `room` (empty, TA_HTTP_ROOM bytes
+     * of space, never grows). TA_HTTP_MORE: call again; TA_HTTP_END: that was all (room may hold
+     * the last bytes); TA_EAGAIN: nothing now, a wake will come (room must be empty). An error
+     * before the first byte has left becomes an error answer; later it cuts the connection, so
+     * that the client can not take half an answer for a whole one. */
     int (*fill)(struct ta_http_req *req, struct ta_buf *room, struct ta_err *err);
 
-    /* Exactly once for each request whose begin was called, the last call. Must let go of everything. Wakes that
-     * are still to come stay harmless. */
+    /* Exactly once for each request whose begin was called, the last call. Must let go of
+     * everything. Wakes that are still to come stay harmless. */
     void (*done)(struct ta_http_req *req, enum ta_http_outcome outcome);
 };
 
@@ -128,8 +131,8 @@ struct ta_str ta_http_path(const struct ta_http_req *req);
 struct ta_str ta_http_subpath(const struct ta_http_req *req);
 /* Behind the '?', as sent. */
 struct ta_str ta_http_query_raw(const struct ta_http_req *req);
-/* The first pair of that name: as sent / percent- and plus-decoded (in the arena). at == NULL when there is
- * none, when an escape is malformed, or when memory is refused. */
+/* The first pair of that name: as sent / percent- and plus-decoded (in the arena). at == NULL when
+ * there is none, when an escape is malformed, or when memory is refused. */
 struct ta_str ta_http_param_raw(const struct ta_http_req *req, const char *name);
 struct ta_str ta_http_param(struct ta_http_req *req, const char *name);
 /* Case-insensitive; the first of that name; at == NULL when there is none. Costs a walk over the
@@ -154,8 +157,8 @@ void ta_http_set_state(struct ta_http_req *req, void *state);
 
 /* ---- Answers. Exactly one per request; a second one is ignored (TA_ESTATE). ----------------- */
 
-/* Before the answer. Name and value are copied; TA_EINVAL when they hold CR, LF or NUL. Not for Content-Length,
- * Transfer-Encoding, Connection, Date. */
+/* Before the answer. Name and value are copied; TA_EINVAL when they hold CR, LF or NUL. Not for
+ * Content-Length, Transfer-Encoding, Connection, Date. */
 int ta_http_set_header(struct ta_http_req *req, const char *name, const char *value);
 
 /* A small answer, copied. content_type may be NULL (no such header). */
@@ -177,9 +180,10 @@ const char *ta_http_reason(int status);
 /* Before a request is handed to another thread that will wake it: takes a reference. */
 void ta_http_hold(struct ta_http_req *req);
 /* From any thread, once for each hold: gives that reference back and makes the worker call the
- * waiting handler function again. Never lost, whether it comes before or after the TA_EAGAIN; may cause one call
- * too many, so a handler checks its condition again. Harmless when the request is over. Must come before
- * ta_http_server_free(). Never blocks for long (one short mutex, at most one write(2)). */
+ * waiting handler function again. Never lost, whether it comes before or after the TA_EAGAIN; may
+ * cause one call too many, so a handler checks its condition again. Harmless when the request is
+ * over. Must come before ta_http_server_free(). Never blocks for long (one short mutex, at most
+ * one write(2)). */
 void ta_http_wake(struct ta_http_req *req);
 
 /* ---- The server ---------------------------------------------------------------------------- */
@@ -213,7 +217,8 @@ struct ta_http_config {
     size_t n_routes;
     struct ta_jwt *jwt; /* NULL: no authentication at all */
     bool
-        check_roles; /* opt-in: route.roles matter; else any valid token may do anything, as the reference */
+        /* opt-in: route.roles matter; else any valid token may do anything, as the reference */
+        check_roles;
     struct ta_http_limits limits;
     uint64_t memory_cap;    /* bytes for all requests together; 0: 256 MiB */
     struct ta_alloc *alloc; /* NULL: the heap */
@@ -223,7 +228,8 @@ struct ta_http_config {
 };
 
 /* Binds the port and reads the key, nothing more: do this before privileges are dropped. Borrows
- * routes, jwt, alloc, clock, log until free. Errors: TA_EINVAL (address, certificate), TA_EIO (bind). */
+ * routes, jwt, alloc, clock, log until free. Errors: TA_EINVAL (address, certificate), TA_EIO
+ * (bind). */
 int ta_http_server_open(struct ta_http_server **out, const struct ta_http_config *config,
                         struct ta_err *err);
 /* The bound port, in host order. */
@@ -234,9 +240,11 @@ int ta_http_server_start(struct ta_http_server *s, struct ta_err *err);
 int ta_http_server_reload_tls(struct ta_http_server *s, struct ta_str cert_pem,
                               struct ta_str key_pem, struct ta_err *err);
 /* Stops accepting, closes idle connections, lets running requests finish for at most deadline_ms,
- * then cuts the rest (done: TA_HTTP_STOPPED) and joins the workers. The number of requests that were cut. */
+ * then cuts the rest (done: TA_HTTP_STOPPED) and joins the workers. The number of requests that
+ * were cut. */
 int ta_http_server_stop(struct ta_http_server *s, uint32_t deadline_ms);
-/* Stops with deadline 0 when it still runs. Waits for no wake: every hold must have been woken. NULL is fine. */
+/* Stops with deadline 0 when it still runs. Waits for no wake: every hold must have been woken.
+ * NULL is fine. */
 void ta_http_server_free(struct ta_http_server *s);
 
 /* ---- Counters ------------------------------------------------------------------------------ */
@@ -266,8 +274,8 @@ struct ta_http_stats {
 /* The status counted at index i; 0 for "any other". */
 int ta_http_status_of(size_t i);
 /* Sums over the workers; each number is exact, together they are not one instant. Any thread.
- * `routes` (NULL, or room for config.n_routes + 1) in the order of the table; the last row is for requests that
- * matched no route. */
+ * `routes` (NULL, or room for config.n_routes + 1) in the order of the table; the last row is for
+ * requests that matched no route. */
 void ta_http_server_stats(const struct ta_http_server *s, struct ta_http_stats *out,
                           struct ta_http_route_stats *routes);
 

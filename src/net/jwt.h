@@ -3,7 +3,8 @@
  * Only EdDSA over Ed25519. The key fixes the algorithm; the token's header is compared, never
  * obeyed. Order of checks and words of refusal are the reference's, since its clients and
  * operators know them. At most TA_JWT_CACHE verified tokens are remembered, so that a node's
- * token is verified once and not on every POST; remembered are tokens that were valid, under their SHA-256.
+ * token is verified once and not on every POST; remembered are tokens that were valid, under their
+ * SHA-256.
  *
  * Thread safety: every function may be called from any thread on one verifier.
  */
@@ -43,8 +44,9 @@ int ta_jwt_new(struct ta_jwt **out, struct ta_str key_base64, struct ta_alloc *a
                struct ta_err *err);
 /* Another key, for a reload: forgets all remembered tokens. On error the old key stays. */
 int ta_jwt_set_key(struct ta_jwt *jwt, struct ta_str key_base64, struct ta_err *err);
-/* Checks a compact JWS at Unix time now_s. TA_OK with *out filled (NULL allowed), or TA_EDENIED with the
- * reference's words in err->text; TA_ENOMEM. About 60 us the first time, 1 us when remembered. */
+/* Checks a compact JWS at Unix time now_s. TA_OK with *out filled (NULL allowed), or TA_EDENIED
+ * with the reference's words in err->text; TA_ENOMEM. About 60 us the first time, 1 us when
+ * remembered. */
 int ta_jwt_check(struct ta_jwt *jwt, struct ta_str token, int64_t now_s, struct ta_token *out,
                  struct ta_err *err);
 /* Remembered tokens now. */

@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 
+#include <math.h>
 #include <stddef.h>
 
 static void plain_unpack(const unsigned char *in, unsigned width, unsigned n, uint64_t *out)
@@ -16,12 +17,12 @@ static void plain_unpack(const unsigned char *in, unsigned width, unsigned n, ui
 }
 
 static void plain_spread(const unsigned char *bitmap, unsigned from, unsigned n,
-                         const double *value, double fill, double *out)
+                         const double *value, double *out)
 {
     for (unsigned i = 0; i < n; i++) {
         unsigned present = bitmap[(from + i) / 8] >> (from + i) % 8 & 1;
 
-        out[i] = present ? *value : fill;
+        out[i] = present ? *value : (double)NAN;
         value += present;
     }
 }

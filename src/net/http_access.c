@@ -1,0 +1,95 @@
+/* http_access.c - what a handler asks a request. */
+#include "net/http_int.h"
+#include "net/uri.h"
+
+enum ta_http_method ta_http_method(const struct ta_http_req *q)
+{
+    return q->method;
+}
+
+struct ta_str ta_http_path(const struct ta_http_req *q)
+{
+    return q->path;
+}
+
+struct ta_str ta_http_subpath(const struct ta_http_req *q)
+{
+    size_t own = strlen(q->route->path);
+
+    while (own < q->path.len && q->path.at[own] == '/')
+        own++;
+    return (struct ta_str){q->path.at + own, q->path.len - own};
+}
+
+struct ta_str ta_http_query_raw(const struct ta_http_req *q)
+{
+    return q->query;
+}
+
+struct ta_str ta_http_param_raw(const struct ta_http_req *q, const char *name)
+{
+    return ta_uri_param(q->query, ta_str(name));
+}
+
+struct ta_str ta_http_param(struct ta_http_req *q, const char *name)
+{
+    return ta_uri_param_decoded(q->query, ta_str(name), &q->arena);
+}
+
+struct ta_str ta_http_header(const struct ta_http_req *q, const char *name)
+{
+    const char *value = NULL;
+    size_t n = 0;
+
+    if (!q->conn || MHD_lookup_connection_value_n(q->conn->mhd, MHD_HEADER_KIND, name, strlen(name),
+                                                  &value, &n) != MHD_YES)
+        return (struct ta_str){0};
+    while (n && (value[n - 1] == ' ' || value[n - 1] == '\t'))
+        n--;
+    return (struct ta_str){value ? value : "", n};
+}
+
+struct ta_str ta_http_peer(const struct ta_http_req *q)
+{
+    return q->conn ? ta_str(q->conn->peer) : TA_STR("");
+}
+
+const struct ta_token *ta_http_token(const struct ta_http_req *q)
+{
+    return q->has_token ? &q->token : NULL;
+}
+
+int64_t ta_http_body_length(const struct ta_http_req *q)
+{
+    return q->length;
+}
+
+int64_t ta_http_started_mono_ns(const struct ta_http_req *q)
+{
+    return q->start_ns;
+}
+
+struct ta_arena *ta_http_arena(struct ta_http_req *q)
+{
+    return &q->arena;
+}
+
+void *ta_http_data(const struct ta_http_req *q)
+{
+    return q->route->data;
+}
+
+void *ta_http_app(const struct ta_http_req *q)
+{
+    return q->worker->server->config.app;
+}
+
+void *ta_http_state(const struct ta_http_req *q)
+{
+    return q->state;
+}
+
+void ta_http_set_state(struct ta_http_req *q, void *state)
+{
+    q->state = state;
+}
