@@ -177,25 +177,16 @@ static const struct {
     [TA_LINE_S] = {1, 1},           [TA_LINE_MIN] = {1, 60},     [TA_LINE_HOUR] = {1, 3600},
 };
 
-static enum ta_line_precision guess_precision(int64_t t)
-{
-    uint64_t size = t < 0 ? 0 - (uint64_t)t : (uint64_t)t;
-
-    if (size < UINT64_C(100000000000))
-        return TA_LINE_S;
-    if (size < UINT64_C(100000000000000))
-        return TA_LINE_MS;
-    return size < UINT64_C(100000000000000000) ? TA_LINE_US : TA_LINE_NS;
-}
-
 int ta_line_time(struct ta_str token, enum ta_line_precision precision, int64_t *out_s)
 {
     int64_t t;
 
     if (ta_parse_i64(token, &t) < 0)
         return TA_EFORMAT;
-    if (precision == TA_LINE_AUTO)
-        precision = guess_precision(t);
+    if (precision == TA_LINE_AUTO) {
+        *out_s = ta_line_seconds(t);
+        return TA_OK;
+    }
     int64_t divide = units[precision].divide;
     int64_t s = t / divide - (t % divide < 0);
     if (__builtin_mul_overflow(s, units[precision].multiply, &s))

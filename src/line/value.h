@@ -21,6 +21,19 @@ enum ta_line_reason ta_line_number(struct ta_str token, double *out, const char 
 /* A whole token of decimal digits with optional minus, to seconds. TA_OK or TA_EFORMAT. */
 int ta_line_time(struct ta_str token, enum ta_line_precision precision, int64_t *out_s);
 
+/* TA_LINE_AUTO: the unit by magnitude, floored to seconds. */
+static inline int64_t ta_line_seconds(int64_t t)
+{
+    uint64_t size = t < 0 ? 0 - (uint64_t)t : (uint64_t)t;
+
+    if (size < UINT64_C(100000000000))
+        return t;
+    int64_t unit = size < UINT64_C(100000000000000)      ? 1000
+                   : size < UINT64_C(100000000000000000) ? 1000000
+                                                         : 1000000000;
+    return t / unit - (t % unit < 0);
+}
+
 /* Number of leading ASCII digits among the 8 bytes of v, first byte lowest. */
 static inline unsigned ta_line_count8(uint64_t v)
 {

@@ -16,7 +16,8 @@ enum {
     RECORD_TARGET = 256 << 10,
     SYNC_INTERVAL_MS = 1000,
     RETRY_MS = 1000,
-    SAMPLE_BOUND = 8 + 6, /* value, and the longest piece head before it */
+    SAMPLE_BOUND =
+        8 + 6 + 24, /* value, piece head and, when each has its own time stamp, item head */
     NAME_BOUND = 1 + 2 * 10 + 3 * 256
 };
 static const uint64_t segment_bytes_default = (uint64_t)256 << 20;
@@ -251,67 +252,113 @@ static size_t count_names(const struct naming *n, const uint32_t *columns, size_
     return names;
 }
 
-/* Everything that can fail comes before the first byte is added. */
-static int make_room(struct naming *n, size_t names, size_t n_samples)
+/* The entries of host and shape in the present segment's table. */
+static int find_names(struct naming *n)
 {
-    struct wal_buffer *b = n->w->fill;
-    size_t bound = names * NAME_BOUND + n_samples * SAMPLE_BOUND + 64;
+    const struct ta_wal_host *host = n->host;
 
-    bound += (bound / RECORD_TARGET + 2) * TA_LOG_RECORD_HEAD;
-    if (bound > b->bytes.max - b->bytes.len)
-        return TA_EAGAIN;
-    return ta_buf_reserve(&n->w->said->dictionary, names * NAME_BOUND);
+    n->h = ta_wal_names_host(n->w->said, host->host_id, host->shape_id);
+    n->s = ta_wal_names_shape(n->w->said, host->shape_id, host->n_columns);
+    return n->h && n->s ? TA_OK : TA_ENOMEM;
 }
 
-static int append_locked(struct ta_wal *w, const struct ta_wal_host *host, int64_t ts_s,
-                         const uint32_t *columns, const double *values, size_t n_samples,
-                         uint64_t *out_ticket)
+static size_t bound_of(size_t names, size_t n_samples)
 {
-    struct wal_buffer *b = w->fill;
-    struct naming n = {.w = w, .host = host};
+    size_t bound = names * NAME_BOUND + n_samples * SAMPLE_BOUND + 64;
+
+    return bound + (bound / RECORD_TARGET + 2) * TA_LOG_RECORD_HEAD;
+}
+
+static int reserve_locked(struct ta_wal *w, const struct ta_wal_batch *batch, size_t *out_bytes,
+                          struct ta_err *err)
+{
+    const struct ta_buf *b = &w->fill->bytes;
+    struct naming n = {.w = w, .host = batch->host};
 
     if (w->is_failing || w->is_stopping)
-        return TA_EIO;
-    n.h = ta_wal_names_host(w->said, host->host_id, host->shape_id);
-    n.s = ta_wal_names_shape(w->said, host->shape_id, host->n_columns);
-    if (!n.h || !n.s)
-        return TA_ENOMEM;
-    size_t names = count_names(&n, columns, n_samples);
-    int r = make_room(&n, names, n_samples);
-    if (r < 0)
-        return r;
-    if (names > 0) {
-        say_host(&n);
-        for (size_t i = 0; i < n_samples; i++)
-            if (n.s->named[columns[i]] != TA_NAMED_TWICE)
-                say_column(&n, columns[i]);
-    }
-    open_record(b, n_samples * SAMPLE_BOUND + 64);
-    r = ta_log_put_samples(&b->bytes, host->host_id, ts_s, columns, values, n_samples);
-    assert(r == TA_OK);
-    b->samples += n_samples;
-    *out_ticket = b->next;
+        return ta_fail(err, TA_EIO, "log: %s", w->is_failing ? w->counts.trouble : "stopping");
+    if (find_names(&n) < 0)
+        return ta_fail(err, TA_ENOMEM, "log: no memory for names");
+    /* As if all names had to be said: a new segment may begin before the commit. The promise is given
+     * back microseconds later, so its size does not matter. */
+    size_t bytes = bound_of(batch->n + 1, batch->n);
+    if (bytes > b->max - b->len || w->promised > b->max - b->len - bytes)
+        return TA_EAGAIN;
+    w->promised += bytes;
+    *out_bytes = bytes;
     return TA_OK;
 }
 
-int ta_wal_append(struct ta_wal *w, const struct ta_wal_host *host, int64_t ts_s,
-                  const uint32_t *columns, const double *values, size_t n, uint64_t *out_ticket)
+int ta_wal_reserve(struct ta_wal *w, const struct ta_wal_batch *batch, struct ta_wal_room *out,
+                   struct ta_err *err)
 {
-    assert(n > 0 && n <= TA_LOG_ITEM_SAMPLES_MAX);
+    assert(batch->n <= TA_LOG_ITEM_SAMPLES_MAX);
     pthread_mutex_lock(&w->lock);
-    bool was_idle = w->fill->bytes.len == 0;
-    int r = append_locked(w, host, ts_s, columns, values, n, out_ticket);
-    bool is_work = was_idle && r == TA_OK;
+    int r = reserve_locked(w, batch, &out->bytes, err);
     pthread_mutex_unlock(&w->lock);
-    if (is_work || r == TA_EAGAIN)
+    if (r == TA_EAGAIN)
         pthread_cond_signal(&w->work);
     return r;
+}
+/* Consecutive samples of one time stamp, from i on. */
+static size_t same_time(const struct ta_wal_batch *batch, size_t i)
+{
+    size_t end = i + 1;
+
+    while (end < batch->n && batch->ts_s[end] == batch->ts_s[i])
+        end++;
+    return end;
+}
+
+static uint64_t commit_locked(struct ta_wal *w, const struct ta_wal_batch *batch)
+{
+    struct wal_buffer *b = w->fill;
+    struct naming n = {.w = w, .host = batch->host};
+
+    if (find_names(&n) < 0)
+        return TA_WAL_LOST;
+    size_t names = count_names(&n, batch->columns, batch->n);
+    if (names > 0) {
+        if (ta_buf_reserve(&w->said->dictionary, names * NAME_BOUND) < 0)
+            return TA_WAL_LOST;
+        say_host(&n);
+        for (size_t i = 0; i < batch->n; i++)
+            say_column(&n, batch->columns[i]);
+    }
+    for (size_t i = 0, end; i < batch->n; i = end) {
+        end = same_time(batch, i);
+        open_record(b, (end - i) * SAMPLE_BOUND + 64);
+        int r = ta_log_put_samples(&b->bytes, batch->host->host_id, batch->ts_s[i],
+                                   batch->columns + i, batch->values + i, end - i);
+        assert(r == TA_OK); /* room was promised */
+    }
+    b->samples += batch->n;
+    return b->next;
+}
+
+uint64_t ta_wal_commit(struct ta_wal *w, const struct ta_wal_batch *accepted,
+                       const struct ta_wal_room *room)
+{
+    uint64_t ticket = 0;
+
+    pthread_mutex_lock(&w->lock);
+    bool was_idle = w->fill->bytes.len == 0;
+    w->promised -= room->bytes;
+    if (accepted->n > 0)
+        ticket = commit_locked(w, accepted);
+    bool is_work = was_idle && w->fill->bytes.len > 0;
+    pthread_mutex_unlock(&w->lock);
+    if (is_work)
+        pthread_cond_signal(&w->work);
+    return ticket;
 }
 
 /* ---- tickets and waiting ----------------------------------------------------------------------- */
 
 enum ta_ticket ta_wal_ticket(struct ta_wal *w, uint64_t ticket)
 {
+    if (ticket == TA_WAL_LOST)
+        return TA_TICKET_FAILED;
     if (ticket < atomic_load_explicit(&w->durable, memory_order_acquire))
         return TA_TICKET_DURABLE;
     if (ticket < atomic_load_explicit(&w->failed_below, memory_order_acquire))

@@ -74,18 +74,39 @@ struct ta_wal_host {
     uint64_t host_id;
     uint32_t shape_id;
     struct ta_str cluster, host;
-    /* Names of column `column` of that shape (for columns the log has not met yet). Called with the log's
-     * lock held: no locks, no waiting. The slices must live until the call of ta_wal_append ends. */
+    /* Names of column `column` of that shape (for columns the segment has not named yet). Called with the
+     * log's lock held: no locks, no waiting. The slices must live until the call on the log ends. */
     void (*column)(void *self, uint32_t column, struct ta_str *metric, struct ta_str *type,
                    struct ta_str *stype);
     void *self;
     uint32_t n_columns; /* of the shape now: those not yet named in the segment are */
 };
 
-/* Adds `n` samples of one time stamp (1 .. TA_LOG_ITEM_SAMPLES_MAX). The ticket is the sequence to wait for.
- * TA_EAGAIN: no room, nothing was added; TA_EIO: failing, nothing was added; TA_ENOMEM. */
-int ta_wal_append(struct ta_wal *w, const struct ta_wal_host *host, int64_t ts_s,
-                  const uint32_t *columns, const double *values, size_t n, uint64_t *out_ticket);
+/* Samples of one host, in the sender's order. Borrowed for the call. */
+struct ta_wal_batch {
+    const struct ta_wal_host *host;
+    const uint32_t *columns; /* each < host->n_columns */
+    const int64_t *ts_s;
+    const double *values;
+    size_t n; /* 0 .. TA_LOG_ITEM_SAMPLES_MAX */
+};
+
+struct ta_wal_room {
+    size_t bytes; /* private */
+};
+
+/* Two steps, so that a sample is stored between them and neither visible unlogged nor logged unstored.
+ * Sets room aside for the whole batch, names included. TA_EAGAIN: no room; TA_EIO: failing; TA_ENOMEM: in
+ * each case nothing is set aside. Does not block on the disk. */
+int ta_wal_reserve(struct ta_wal *w, const struct ta_wal_batch *batch, struct ta_wal_room *out,
+                   struct ta_err *err);
+
+/* Adds what the store accepted, a part of the batch (n may be 0), and gives the room back. Returns the
+ * ticket to wait for; 0 for an empty batch. TA_WAL_LOST, a ticket that is always FAILED, when the log lost
+ * its memory in between. */
+#define TA_WAL_LOST UINT64_MAX
+uint64_t ta_wal_commit(struct ta_wal *w, const struct ta_wal_batch *accepted,
+                       const struct ta_wal_room *room);
 
 /* After TA_EAGAIN: waits until the buffer has been taken to the disk and half of it is free again. TA_EIO:
  * the log is failing; TA_EAGAIN: `timeout_ms` has passed. */

@@ -30,6 +30,7 @@ struct ta_wal {
     /* guarded by lock */
     struct wal_buffer *fill;   /* writers add here */
     struct ta_wal_names *said; /* names of the segment that `fill` goes to */
+    size_t promised;           /* bytes of the fill buffer that reserved batches may still use */
     bool is_stopping, is_failing;
     uint64_t cuts_wanted, cuts_done; /* requests numbered from 1; the newest that is served */
     uint64_t cut_segment;            /* first segment after that cut */

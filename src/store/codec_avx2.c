@@ -8,7 +8,6 @@
 
 #include "base/bytes.h"
 
-#include <math.h>
 #include <stddef.h>
 
 #ifdef __x86_64__
@@ -80,10 +79,10 @@ static const unsigned char spread_halves[8][8] = {
 };
 
 static TARGET void avx2_spread(const unsigned char *bitmap, unsigned from, unsigned n,
-                               const double *value, double *out)
+                               const double *value, double fill, double *out)
 {
     const __m256i lane_bit = _mm256_setr_epi64x(1, 2, 4, 8);
-    const __m256d missing = _mm256_set1_pd((double)NAN);
+    const __m256d fills = _mm256_set1_pd(fill);
     const unsigned whole = n / LANES * LANES;
 
     for (unsigned i = 0; i < whole; i += LANES) {
@@ -94,10 +93,10 @@ static TARGET void avx2_spread(const unsigned char *bitmap, unsigned from, unsig
         __m256i bit = _mm256_and_si256(_mm256_set1_epi64x(present), lane_bit);
         __m256d is_present = _mm256_castsi256_pd(_mm256_cmpeq_epi64(bit, lane_bit));
 
-        _mm256_storeu_pd(out + i, _mm256_blendv_pd(missing, _mm256_castps_pd(x), is_present));
+        _mm256_storeu_pd(out + i, _mm256_blendv_pd(fills, _mm256_castps_pd(x), is_present));
         value += 0x4332322132212110 >> 4 * present & 7; /* how many bits are set */
     }
-    ta_codec_kernels_plain.spread(bitmap, from + whole, n - whole, value, out + whole);
+    ta_codec_kernels_plain.spread(bitmap, from + whole, n - whole, value, fill, out + whole);
 }
 
 static const struct ta_codec_kernels kernels_avx2 = {

@@ -99,12 +99,11 @@ static void take_patterns(struct ta_run_work *work)
     }
 }
 
-static bool plan_bits(struct ta_run_work *work, unsigned cut, struct ta_run_plan *plan)
+static bool plan_bits(struct ta_run_work *work, struct ta_run_plan *plan)
 {
     uint64_t least = UINT64_MAX;
     uint64_t most = 0;
 
-    (void)cut;
     take_patterns(work);
     for (unsigned i = 0; i < work->n; i++) {
         least = work->u[i] < least ? work->u[i] : least;
@@ -200,14 +199,13 @@ static bool split(struct ta_run_work *work, struct ta_run_plan *plan)
     return true;
 }
 
-static bool plan_split(struct ta_run_work *work, unsigned cut, struct ta_run_plan *plan)
+static bool plan_split(struct ta_run_work *work, struct ta_run_plan *plan)
 {
     bool is_float = !(work->seen & TA_SCAN_WIDE);
     unsigned pattern_bits = is_float ? 32 : 64;
 
     take_patterns(work);
-    if (cut == 0)
-        cut = find_cut(work, pattern_bits);
+    unsigned cut = work->is_search ? find_cut(work, pattern_bits) : work->cut;
     if (cut < pattern_bits - UPPER_BITS || cut >= pattern_bits || cut > TA_RUN_WIDTH_MAX - 4)
         return false;
     *plan =

@@ -81,7 +81,7 @@ static unsigned collect(struct ta_run_work *work, unsigned most)
     return n;
 }
 
-static bool plan_dict(struct ta_run_work *work, unsigned cut, struct ta_run_plan *plan)
+static bool plan_dict(struct ta_run_work *work, struct ta_run_plan *plan)
 {
     unsigned most = work->n / 2 < TA_RUN_DICT_MAX ? work->n / 2 : TA_RUN_DICT_MAX;
     unsigned n_table = collect(work, most);
@@ -91,7 +91,6 @@ static bool plan_dict(struct ta_run_work *work, unsigned cut, struct ta_run_plan
     int64_t hi;
     struct ta_grid_op op;
 
-    (void)cut;
     if (n_table == 0)
         return false;
     *plan = (struct ta_run_plan){.codec = TA_CODEC_DICT, .n_table = n_table};

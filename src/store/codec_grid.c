@@ -72,13 +72,6 @@ static bool op_holds(const struct ta_grid_op *op, double v)
     return fabs(m) < TA_GRID_M_END && memcmp(&back, &v, sizeof(v)) == 0;
 }
 
-static bool grid_holds(struct ta_grid grid, double v)
-{
-    struct ta_grid_op op;
-
-    return ta_grid_op(grid, &op) && op_holds(&op, v);
-}
-
 static uint64_t gcd(uint64_t a, uint64_t b)
 {
     while (b) {
@@ -197,9 +190,12 @@ static bool find_ratio(const double *v, unsigned n, unsigned kind, struct ta_gri
 {
     double scale = kind == TA_GRID_PERCENT ? 100 : 1;
     struct ta_grid grid = grid_of(kind, 0, 1);
+    struct ta_grid_op op;
 
+    if (!ta_grid_op(grid, &op))
+        return false;
     for (unsigned i = 0; i < n; i++) {
-        if (grid_holds(grid, v[i]))
+        if (op_holds(&op, v[i]))
             continue;
         unsigned d = denominator(fabs(v[i]) / scale);
         if (d == 0)
@@ -208,7 +204,7 @@ static bool find_ratio(const double *v, unsigned n, unsigned kind, struct ta_gri
         if (common > ARG_MAX)
             return false;
         grid.arg = (uint16_t)common;
-        if (!grid_holds(grid, v[i]))
+        if (!ta_grid_op(grid, &op) || !op_holds(&op, v[i]))
             return false;
     }
     *out = grid;

@@ -49,14 +49,13 @@ static void decode_delta(const struct ta_run_view *view, unsigned first, unsigne
     ta_codec_kernels()->from_ints(u + first, n, 0, &view->op, out);
 }
 
-static bool plan_ints(struct ta_run_work *work, unsigned cut, struct ta_run_plan *plan)
+static bool plan_ints(struct ta_run_work *work, struct ta_run_plan *plan)
 {
     const int64_t *m = work->m;
     int64_t least = 0;
     int64_t most = 0;
     size_t head = ta_grid_bytes(work->grid);
 
-    (void)cut;
     if (!work->has_grid)
         return false;
     if (work->n > 1)

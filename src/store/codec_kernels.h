@@ -37,10 +37,10 @@ struct ta_codec_kernels {
      * behind the last of them; out has room for n rounded up to 8. */
     void (*unpack)(const unsigned char *in, unsigned width, unsigned n, uint64_t *out);
 
-    /* out[i] = the next of `value` where bit from + i of the bitmap is set, else NaN. Up to 4 values behind
+    /* out[i] = the next of `value` where bit from + i of the bitmap is set, else `fill`. Up to 4 values behind
      * the last one taken are read and not used. */
     void (*spread)(const unsigned char *bitmap, unsigned from, unsigned n, const double *value,
-                   double *out);
+                   double fill, double *out);
 
     /* n >= 1, no NaN. */
     void (*stats)(const double *v, unsigned n, struct ta_run_stats *out);

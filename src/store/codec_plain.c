@@ -4,7 +4,6 @@
 
 #include "base/bytes.h"
 
-#include <math.h>
 #include <stddef.h>
 
 static void plain_unpack(const unsigned char *in, unsigned width, unsigned n, uint64_t *out)
@@ -17,12 +16,12 @@ static void plain_unpack(const unsigned char *in, unsigned width, unsigned n, ui
 }
 
 static void plain_spread(const unsigned char *bitmap, unsigned from, unsigned n,
-                         const double *value, double *out)
+                         const double *value, double fill, double *out)
 {
     for (unsigned i = 0; i < n; i++) {
         unsigned present = bitmap[(from + i) / 8] >> (from + i) % 8 & 1;
 
-        out[i] = present ? *value : (double)NAN;
+        out[i] = present ? *value : fill;
         value += present;
     }
 }

@@ -27,11 +27,10 @@ static void decode_const(const struct ta_run_view *view, unsigned first, unsigne
         out[i] = v;
 }
 
-static bool plan_const(struct ta_run_work *work, unsigned cut, struct ta_run_plan *plan)
+static bool plan_const(struct ta_run_work *work, struct ta_run_plan *plan)
 {
     uint64_t bits = ta_get_u64(work->x);
 
-    (void)cut;
     *plan = (struct ta_run_plan){.codec = TA_CODEC_CONST, .base = bits};
     plan->width = (uint8_t)(bits ? 8 - (unsigned)__builtin_ctzll(bits) / 8 : 0);
     plan->bytes = plan->width;
@@ -54,9 +53,8 @@ static void decode_raw(const struct ta_run_view *view, unsigned first, unsigned 
     memcpy(out, view->data + first * sizeof(double), n * sizeof(double));
 }
 
-static bool plan_raw(struct ta_run_work *work, unsigned cut, struct ta_run_plan *plan)
+static bool plan_raw(struct ta_run_work *work, struct ta_run_plan *plan)
 {
-    (void)cut;
     *plan = (struct ta_run_plan){.codec = TA_CODEC_RAW, .bytes = work->n * sizeof(double)};
     return true;
 }

@@ -1,7 +1,6 @@
 /* run.c - read a run: decode, add up, statistics.
  *
- * Values are decoded without their gaps and then spread over the slots. A range that begins inside
- * a group of eight is decoded from the group's begin.
+ * Values are decoded without their gaps and then spread over the slots.
  */
 #include "store/run_int.h"
 
@@ -10,27 +9,6 @@
 #include <assert.h>
 #include <limits.h>
 #include <math.h>
-#include <string.h>
-
-enum { GROUP = 8 };
-
-/* Values [first, first + n), gaps not counted. */
-static void read_values(const struct ta_run_view *view, unsigned first, unsigned n, double *out)
-{
-    unsigned skip = first % GROUP;
-    const struct ta_codec *codec = ta_codec_row(view->codec);
-
-    if (n == 0)
-        return;
-    if (skip == 0) {
-        codec->decode(view, first, n, out);
-    } else {
-        double group[TA_RUN_ROUNDED];
-
-        codec->decode(view, first - skip, n + skip, group);
-        memcpy(out, group + skip, n * sizeof(*out));
-    }
-}
 
 static void fill_missing(double *out, unsigned n)
 {
@@ -46,7 +24,7 @@ static unsigned at_most(unsigned a, unsigned b)
 static void read_slots(const struct ta_run_view *view, unsigned from, unsigned n, double *out)
 {
     if (view->count == view->len) {
-        read_values(view, from, n, out);
+        ta_run_values(view, from, n, out);
         return;
     }
     unsigned before = at_most(n, view->lead > from ? view->lead - from : 0U);
@@ -55,15 +33,15 @@ static void read_slots(const struct ta_run_view *view, unsigned from, unsigned n
     unsigned inside = at_most(n - before, view->span > begin ? view->span - begin : 0U);
     fill_missing(out + before + inside, n - before - inside);
     if (!view->bitmap) {
-        read_values(view, begin, inside, out + before);
+        ta_run_values(view, begin, inside, out + before);
     } else if (inside > 0) {
         double value[TA_RUN_ROUNDED];
-        unsigned first = ta_run_rank(view, begin);
-        unsigned last =
-            begin + inside == view->span ? view->count : ta_run_rank(view, begin + inside);
+        unsigned first = ta_bitmap_rank(view->bitmap, begin);
+        unsigned last = begin + inside == view->span ? view->count
+                                                     : ta_bitmap_rank(view->bitmap, begin + inside);
 
-        read_values(view, first, last - first, value);
-        ta_codec_kernels()->spread(view->bitmap, begin, inside, value, out + before);
+        ta_run_values(view, first, last - first, value);
+        ta_codec_kernels()->spread(view->bitmap, begin, inside, value, (double)NAN, out + before);
     }
 }
 

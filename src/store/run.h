@@ -6,7 +6,8 @@
  * series and what time a run begins at is the business of whoever keeps it.
  *
  * The encoder takes the cheapest of a table of codecs (run_int.h): constant, integers on a decimal or
- * other regular grid, their differences, a dictionary, doubles split into common and raw bits, raw.
+ * other regular grid, their differences, a dictionary, mostly one value, doubles split into common and raw
+ * bits, raw.
  * What served a column last is kept in its hint, four bytes, so that parameters are searched for
  * rarely and verified always. Nothing here allocates or fails: the largest function uses about 40 KiB
  * of stack. All functions are pure and may run in any thread.
@@ -48,7 +49,7 @@ struct ta_run_stats {
 
 /* Encodes v[0..n), n <= TA_RUN_SLOTS_MAX; NaN = missing. `hint` belongs to the column and is updated.
  * `room` is the size of `out`, at least TA_RUN_ROOM(n). Returns the bytes of the run, >= 1; what lies
- * behind them up to `room` may have been overwritten. Cost: 5-10 ns a slot with a good hint, 50 without. */
+ * behind them up to `room` may have been overwritten. Cost: 3-10 ns a slot with a good hint. */
 size_t ta_run_encode(const double *v, unsigned n, struct ta_run_hint *hint, unsigned char *out,
                      size_t room);
 

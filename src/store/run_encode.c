@@ -1,9 +1,4 @@
-/* run_encode.c - choose a codec and write a run.
- *
- * Short runs are written with what the column's hint says and searched only when that fails. Long runs also
- * search at every fourth time, so that a column whose nature changed finds the cheaper codec again.
- * A search plans every codec and takes the smallest.
- */
+/* run_encode.c - write a run: take the gaps out, have a codec chosen, head and body. */
 #include "store/run_int.h"
 
 #include "base/bytes.h"
@@ -11,9 +6,6 @@
 #include <assert.h>
 #include <math.h>
 #include <string.h>
-
-/* hint->codecs: codec of short runs, codec of long ones (3 bits each), long runs until a search. */
-enum { LONG_SHIFT = 3, WAIT_SHIFT = 6, CODEC_MASK = 7, WAIT_MAX = 3 };
 
 struct gaps {
     unsigned lead, span;
@@ -77,74 +69,6 @@ static unsigned char *put_stats(unsigned char *out, const struct ta_run_work *wo
     return out + TA_RUN_STATS_BYTES;
 }
 
-static bool try_grid(struct ta_run_work *work, struct ta_grid grid)
-{
-    struct ta_grid_op op;
-
-    work->grid = grid;
-    work->has_grid = ta_grid_op(grid, &op) &&
-                     work->k->to_ints(work->x, work->n, &op, work->m, &work->lo, &work->hi);
-    return work->has_grid;
-}
-
-/* The plan of the codec that served last; false when it serves no more. */
-static bool plan_as_before(struct ta_run_work *work, unsigned codec, struct ta_run_hint hint,
-                           struct ta_run_plan *plan)
-{
-    struct ta_grid grid = {hint.grid, ta_grid_has_arg(hint.grid) ? hint.arg : 0};
-
-    work->grid = grid;
-    if ((codec == TA_CODEC_FOR || codec == TA_CODEC_DELTA) && !try_grid(work, grid))
-        return false;
-    return ta_codec_row(codec)->plan(work, hint.arg, plan) &&
-           plan->bytes <= work->n * sizeof(double);
-}
-
-static void plan_best(struct ta_run_work *work, struct ta_run_plan *plan)
-{
-    static const uint8_t tried[] = {TA_CODEC_FOR, TA_CODEC_DICT, TA_CODEC_SPLIT, TA_CODEC_BITS};
-    struct ta_grid grid = {0, 0};
-
-    if (ta_grid_find(work->x, work->n, !(work->seen & TA_SCAN_WIDE), &grid))
-        (void)try_grid(work, grid);
-    (void)ta_codec_raw.plan(work, 0, plan);
-    for (unsigned i = 0; i < sizeof(tried); i++) {
-        struct ta_run_plan other;
-
-        if (ta_codec_row(tried[i])->plan(work, 0, &other) && other.bytes < plan->bytes)
-            *plan = other;
-    }
-}
-
-/* Plans from the hint where it serves, else by search, and brings the hint up to date. */
-static void choose(struct ta_run_work *work, struct ta_run_hint *hint, struct ta_run_plan *plan)
-{
-    bool is_long = work->n >= TA_RUN_STATS_SLOTS;
-    unsigned shift = is_long ? LONG_SHIFT : 0;
-    unsigned codec = hint->codecs >> shift & CODEC_MASK;
-    unsigned other = hint->codecs >> (LONG_SHIFT - shift) & CODEC_MASK;
-    unsigned wait = hint->codecs >> WAIT_SHIFT;
-
-    if (codec >= TA_CODEC_CONST)
-        codec = TA_CODEC_NONE;
-    if (codec != TA_CODEC_NONE && !(is_long && wait == 0) &&
-        plan_as_before(work, codec, *hint, plan)) {
-        hint->codecs = (uint8_t)(hint->codecs - (is_long ? 1U << WAIT_SHIFT : 0));
-        return;
-    }
-    plan_best(work, plan);
-    /* What long runs learned of a column holds for its short ones too, and they know it the sooner. */
-    if (is_long && plan->codec != codec)
-        other = TA_CODEC_NONE;
-    wait = is_long ? WAIT_MAX : wait;
-    hint->codecs = (uint8_t)((unsigned)plan->codec << shift | other << (LONG_SHIFT - shift) |
-                             wait << WAIT_SHIFT);
-    if (plan->codec == TA_CODEC_SPLIT)
-        hint->arg = plan->cut;
-    else if (work->has_grid)
-        hint->grid = work->grid.code, hint->arg = work->grid.arg;
-}
-
 static size_t put_run(struct ta_run_work *work, const struct ta_run_plan *plan, unsigned n,
                       const struct gaps *gaps, unsigned char *out)
 {
@@ -166,6 +90,7 @@ size_t ta_run_encode(const double *v, unsigned n, struct ta_run_hint *hint, unsi
                      size_t room)
 {
     struct ta_run_work work;
+    struct ta_run_sparse sparse;
     struct ta_run_plan plan;
     struct gaps gaps;
     double values[TA_RUN_SLOTS_MAX + 1];
@@ -175,8 +100,7 @@ size_t ta_run_encode(const double *v, unsigned n, struct ta_run_hint *hint, unsi
     work.k = ta_codec_kernels();
     work.x = v;
     work.n = n;
-    work.has_grid = false;
-    work.grid = (struct ta_grid){0, 0};
+    work.sparse = &sparse;
     work.seen = work.k->scan(v, n);
     if (work.seen & TA_SCAN_MISSING) {
         work.n = squeeze(v, n, values, &gaps);
@@ -188,7 +112,7 @@ size_t ta_run_encode(const double *v, unsigned n, struct ta_run_hint *hint, unsi
         ta_put_u16(out + 1, (uint16_t)n);
         return TA_RUN_HEAD_BYTES;
     }
-    if (!ta_codec_const.plan(&work, 0, &plan))
-        choose(&work, hint, &plan);
+    if (!ta_codec_const.plan(&work, &plan))
+        ta_run_plan_choose(&work, hint, &plan);
     return put_run(&work, &plan, n, &gaps, out);
 }

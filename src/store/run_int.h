@@ -46,6 +46,7 @@ enum {
     TA_CODEC_SPLIT,
     TA_CODEC_BITS,
     TA_CODEC_RAW,
+    TA_CODEC_SPARSE,
     TA_CODEC_CONST,
     TA_CODECS
 };
@@ -71,7 +72,7 @@ struct ta_run_view {
     uint16_t n_table;
     uint64_t base; /* least integer or bit pattern; the constant; an int64 where it is one */
     int64_t step;  /* least difference */
-    const unsigned char *table;
+    const unsigned char *table; /* of sparse runs: which values are not the common one */
 };
 
 /* Bytes yet to be taken apart. */
@@ -80,12 +81,18 @@ struct ta_run_in {
     size_t left;
 };
 
+struct ta_run_sparse;
+
 /* What encoding works on: the values of a run without its gaps. */
 struct ta_run_work {
     const struct ta_codec_kernels *k;
     const double *x;
     unsigned n;
     unsigned seen; /* TA_SCAN_* of x */
+
+    bool is_search;               /* parameters are to be found, not to be taken from the hint */
+    unsigned cut;                 /* the hint's, for split doubles */
+    struct ta_run_sparse *sparse; /* room for what lies inside a sparse run; NULL inside one */
 
     struct ta_grid grid;
     bool has_grid; /* x lies on `grid`, and m, lo, hi are filled */
@@ -112,14 +119,22 @@ struct ta_run_plan {
     uint16_t upper[TA_RUN_SPLIT_MAX];
 };
 
+/* The values of a sparse run that are not the common one, and how they are encoded. */
+struct ta_run_sparse {
+    struct ta_run_work work;
+    struct ta_run_plan plan;
+    double value[TA_RUN_SLOTS_MAX + 1];
+    unsigned char bitmap[TA_RUN_SLOTS_MAX / 8 + 8]; /* where they stand */
+};
+
 struct ta_codec {
     const char *name;
     /* Reads the parameters and sets view->data; false when they are malformed or bytes are missing. */
     bool (*parse)(struct ta_run_view *view, struct ta_run_in *in);
     /* Values [first, first + n), first a multiple of 8. */
     void (*decode)(const struct ta_run_view *view, unsigned first, unsigned n, double *out);
-    /* What it would cost; false when it cannot. `cut` is the hint's, 0 = search it. NULL: nothing to plan. */
-    bool (*plan)(struct ta_run_work *work, unsigned cut, struct ta_run_plan *plan);
+    /* What it would cost; false when it cannot. */
+    bool (*plan)(struct ta_run_work *work, struct ta_run_plan *plan);
     /* Writes parameters and packed values: plan->bytes, and up to 8 more bytes of no meaning. */
     void (*emit)(struct ta_run_work *work, const struct ta_run_plan *plan, unsigned char *out);
 };
@@ -128,6 +143,7 @@ extern const struct ta_codec ta_codec_for, ta_codec_delta;  /* codec_ints.c */
 extern const struct ta_codec ta_codec_dict;                 /* codec_dict.c */
 extern const struct ta_codec ta_codec_split, ta_codec_bits; /* codec_bits.c */
 extern const struct ta_codec ta_codec_raw, ta_codec_const;  /* codec_simple.c */
+extern const struct ta_codec ta_codec_sparse;               /* codec_sparse.c */
 
 /* The row of a codec number below TA_CODECS; NULL for TA_CODEC_NONE. run_view.c */
 const struct ta_codec *ta_codec_row(unsigned codec);
@@ -135,8 +151,21 @@ const struct ta_codec *ta_codec_row(unsigned codec);
 /* Takes a run apart; at most `room` bytes belong to it. Its size, or TA_EFORMAT. run_view.c */
 int ta_run_view_init(struct ta_run_view *view, const unsigned char *p, size_t room);
 
-/* Values among the first n slots of the span. */
-unsigned ta_run_rank(const struct ta_run_view *view, unsigned n);
+/* Values [first, first + n) of a view, gaps not counted. run_view.c */
+void ta_run_values(const struct ta_run_view *view, unsigned first, unsigned n, double *out);
+
+/* Bits set among the first n; reads up to 7 bytes behind. run_view.c */
+unsigned ta_bitmap_rank(const unsigned char *bitmap, unsigned n);
+
+/* run_plan.c: the smallest of all codecs that may stand alone or inside a sparse run. */
+void ta_run_plan_best(struct ta_run_work *work, struct ta_run_plan *plan);
+
+/* Do all values lie on `grid`? Then fills the integers of `work`. */
+bool ta_run_try_grid(struct ta_run_work *work, struct ta_grid grid);
+
+/* What `hint` and the values suggest; updates the hint. */
+void ta_run_plan_choose(struct ta_run_work *work, struct ta_run_hint *hint,
+                        struct ta_run_plan *plan);
 
 /* codec_pack.c: bit packing and numbers in bytes. */
 

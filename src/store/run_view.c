@@ -9,14 +9,15 @@
 #include "base/err.h"
 
 #include <limits.h>
+#include <string.h>
 
 enum { WIDTH_SHIFT = 10, LEN_MASK = (1 << WIDTH_SHIFT) - 1 };
 
 static const struct ta_codec *const rows[TA_CODECS] = {
-    [TA_CODEC_FOR] = &ta_codec_for,     [TA_CODEC_DELTA] = &ta_codec_delta,
-    [TA_CODEC_DICT] = &ta_codec_dict,   [TA_CODEC_SPLIT] = &ta_codec_split,
-    [TA_CODEC_BITS] = &ta_codec_bits,   [TA_CODEC_RAW] = &ta_codec_raw,
-    [TA_CODEC_CONST] = &ta_codec_const,
+    [TA_CODEC_FOR] = &ta_codec_for,       [TA_CODEC_DELTA] = &ta_codec_delta,
+    [TA_CODEC_DICT] = &ta_codec_dict,     [TA_CODEC_SPLIT] = &ta_codec_split,
+    [TA_CODEC_BITS] = &ta_codec_bits,     [TA_CODEC_RAW] = &ta_codec_raw,
+    [TA_CODEC_SPARSE] = &ta_codec_sparse, [TA_CODEC_CONST] = &ta_codec_const,
 };
 
 const struct ta_codec *ta_codec_row(unsigned codec)
@@ -24,14 +25,12 @@ const struct ta_codec *ta_codec_row(unsigned codec)
     return codec < TA_CODECS ? rows[codec] : NULL;
 }
 
-unsigned ta_run_rank(const struct ta_run_view *view, unsigned n)
+unsigned ta_bitmap_rank(const unsigned char *bitmap, unsigned n)
 {
     unsigned rank = 0;
 
-    if (!view->bitmap)
-        return n;
     for (unsigned i = 0; i < n; i += 64) {
-        uint64_t word = ta_get_u64(view->bitmap + i / 8);
+        uint64_t word = ta_get_u64(bitmap + i / 8);
 
         if (n - i < 64)
             word &= (1ULL << (n - i)) - 1;
@@ -55,7 +54,7 @@ static bool view_gaps(struct ta_run_view *view, struct ta_run_in *in)
     if (view->len <= TA_RUN_BITMAP_SLOTS) {
         if (!view_bitmap(view, in))
             return false;
-        view->count = (uint16_t)ta_run_rank(view, view->span);
+        view->count = (uint16_t)ta_bitmap_rank(view->bitmap, view->span);
         return true;
     }
     if (!ta_in_bytes(in, 6, &p))
@@ -104,12 +103,30 @@ int ta_run_view_init(struct ta_run_view *view, const unsigned char *p, size_t ro
     return view_read(view, &in) ? (int)(in.at - p) : TA_EFORMAT;
 }
 
+/* A range that begins inside a group of eight is decoded from the group's begin. */
+void ta_run_values(const struct ta_run_view *view, unsigned first, unsigned n, double *out)
+{
+    unsigned skip = first % 8;
+    const struct ta_codec *codec = rows[view->codec];
+
+    if (n == 0)
+        return;
+    if (skip == 0) {
+        codec->decode(view, first, n, out);
+    } else {
+        double group[TA_RUN_ROUNDED];
+
+        codec->decode(view, first - skip, n + skip, group);
+        memcpy(out, group + skip, n * sizeof(*out));
+    }
+}
+
 int ta_run_check(const unsigned char *p, size_t room)
 {
     struct ta_run_view view;
     int r = ta_run_view_init(&view, p, room < INT_MAX ? room : INT_MAX);
 
-    if (r >= 0 && view.bitmap && ta_run_rank(&view, view.span) != view.count)
+    if (r >= 0 && view.bitmap && ta_bitmap_rank(view.bitmap, view.span) != view.count)
         return TA_EFORMAT;
     return r;
 }

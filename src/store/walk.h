@@ -105,10 +105,10 @@ int ta_restore_new(struct ta_restore **out, struct ta_store *s, struct ta_str cl
  * buffers of at most 512 slots with capacity = length, marked as restored, when the series has nothing there
  * yet; where it has, and when freq_s is not the metric's (weakness 11), values are written sample by sample
  * on the series' own grid, the last writer winning. Arrays of a series should come oldest first.
- * Trailing NaNs count as slots. `is_f32`: the values came through binary32, which compresses better when
- * said. TA_EINVAL for a bad key, TA_ENOMEM. */
+ * Trailing NaNs count as slots. On TA_ENOMEM a part of the array may be stored, or its buffer without values.
+ * TA_EINVAL for a bad key or time. */
 int ta_restore_add(struct ta_restore *r, const struct ta_column_key *key, int64_t start_s,
-                   int64_t freq_s, const double *v, size_t n, bool is_f32, struct ta_err *err);
+                   int64_t freq_s, const double *v, size_t n, struct ta_err *err);
 
 /* Stores what is still collected and frees the session, also on failure. Restored data leave no marks of
  * change (ta_walk_cut). NULL is fine. */

@@ -19,6 +19,7 @@
 #ifndef TARN_STORE_WRITE_H
 #define TARN_STORE_WRITE_H
 
+#include "store/run.h"
 #include "store/store.h"
 
 /* Which series of a host. Elements are the concatenation of tag and id ("hwthread12"), empty for the
@@ -36,6 +37,7 @@ struct ta_row_cache {
 struct ta_col_state {
     uint32_t open; /* index in the host's table of open groups; 0 = no buffer */
     uint32_t pos;  /* position in that group's rows */
+    struct ta_run_hint hint;
 };
 #define TA_ROW_NONE INT64_MIN
 

@@ -1,7 +1,8 @@
 /* bench_run - what sealed runs cost: bytes a sample, and nanoseconds of CPU a sample.
  *
  * Method: per kind of column 32 series of 16 long runs, hints kept per series as the store does; CPU time
- * of the process, best of 5 passes. "short" = runs of 32 slots; "merge" = decoding 16 short runs and
+ * of the process, best of 5 passes. "short" = runs of 32 slots; "search" =
+ * the same with an empty hint each; "merge" = decoding 16 short runs and
  * encoding them as one long; "add" = adding long runs into one accumulator, as hardware threads into
  * their node; "stats" = statistics of whole long runs, a run at a time. "fleet" weighs the kinds as a host
  * has them. Real traces are read from $TARN_SHARED (else ../shared) when they are there.
@@ -10,6 +11,7 @@
 #include "store/run.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,7 +43,7 @@ struct encoded {
 
 struct figures {
     double bytes_long, bytes_short;
-    double encode_long, encode_short, merge; /* ns a sample */
+    double encode_long, encode_short, search, merge; /* ns a sample */
     double decode_long, decode_short, add, stats;
     char codecs[64];
 };
@@ -87,7 +89,7 @@ static void encoded_done(struct encoded *e)
     free(e->at);
 }
 
-static double encode_all(const struct corpus *c, struct encoded *e)
+static double encode_all(const struct corpus *c, struct encoded *e, bool is_hinted)
 {
     double best = INFINITY;
 
@@ -102,6 +104,8 @@ static double encode_all(const struct corpus *c, struct encoded *e)
             for (unsigned slot = 0; slot < c->n_slots; slot += e->len) {
                 unsigned n = len_at(c, slot, e->len);
 
+                if (!is_hinted)
+                    hint = (struct ta_run_hint){0};
                 e->at[run++] = e->used;
                 e->used += ta_run_encode(c->v + (size_t)s * c->n_slots + slot, n, &hint,
                                          e->bytes + e->used, TA_RUN_ROOM(n));
@@ -171,8 +175,8 @@ static double read_all(const struct encoded *e, enum reading how)
 
 static void count_codecs(const struct encoded *e, char *out, size_t room)
 {
-    static const char *const names[] = {"const", "for",  "delta", "dict",
-                                        "split", "bits", "raw",   "empty"};
+    static const char *const names[] = {"const", "for", "delta",  "dict", "split",
+                                        "bits",  "raw", "sparse", "empty"};
     size_t used = 0;
 
     out[0] = '\0';
@@ -194,8 +198,9 @@ static struct figures measure(const struct corpus *c)
 
     encoded_init(&longs, c, SLOTS);
     encoded_init(&shorts, c, SHORT);
-    f.encode_long = encode_all(c, &longs) / n;
-    f.encode_short = encode_all(c, &shorts) / n;
+    f.encode_long = encode_all(c, &longs, true) / n;
+    f.search = encode_all(c, &shorts, false) / n;
+    f.encode_short = encode_all(c, &shorts, true) / n;
     f.bytes_long = (double)longs.used / n;
     f.bytes_short = (double)shorts.used / n;
     f.merge = merge_all(c, &shorts) / n;
@@ -211,16 +216,18 @@ static struct figures measure(const struct corpus *c)
 
 static void print_head(const char *what)
 {
-    printf("%-13s %6s %6s | %6s %6s %6s | %6s %6s | %6s %6s | %6s  %s\n", what, "B long", "short",
-           "enc lg", "enc sh", "merge", "dec lg", "dec sh", "add", "M/s", "stats x", "codecs");
+    printf("%-13s %6s %6s | %6s %6s %6s %6s | %6s %6s | %6s %6s | %6s  %s\n", what, "B long",
+           "short", "enc lg", "enc sh", "search", "merge", "dec lg", "dec sh", "add", "M/s",
+           "stats", "codecs");
 }
 
-/* "stats x" = how much faster the statistics are than fetching. */
+/* "stats" = how many times faster the statistics are than fetching. */
 static void print_figures(const char *name, const struct figures *f)
 {
-    printf("%-13s %6.3f %6.3f | %6.2f %6.2f %6.2f | %6.2f %6.2f | %6.2f %6.0f | %6.0f  %s\n", name,
-           f->bytes_long, f->bytes_short, f->encode_long, f->encode_short, f->merge, f->decode_long,
-           f->decode_short, f->add, 1e3 / f->add, f->decode_long / f->stats, f->codecs);
+    printf("%-13s %6.3f %6.3f | %6.2f %6.2f %6.1f %6.2f | %6.2f %6.2f | %6.2f %6.0f | %5.0fx  %s\n",
+           name, f->bytes_long, f->bytes_short, f->encode_long, f->encode_short, f->search,
+           f->merge, f->decode_long, f->decode_short, f->add, 1e3 / f->add,
+           f->decode_long / f->stats, f->codecs);
 }
 
 static void add_weighed(struct figures *sum, const struct figures *f, double share)
@@ -229,6 +236,7 @@ static void add_weighed(struct figures *sum, const struct figures *f, double sha
     sum->bytes_short += share * f->bytes_short;
     sum->encode_long += share * f->encode_long;
     sum->encode_short += share * f->encode_short;
+    sum->search += share * f->search;
     sum->merge += share * f->merge;
     sum->decode_long += share * f->decode_long;
     sum->decode_short += share * f->decode_short;

@@ -139,6 +139,12 @@ static double next_inverse(struct column *c)
     return decimals(1 / decimals(fmax(0.3, walk(c, 0.6, 0.05)), 100), 1e14);
 }
 
+/* Changes its nature faster than anything learned of it can serve. */
+static double next_fickle(struct column *c)
+{
+    return c->n++ / 32 % 2 ? next_decimal(c) : next_rate(c);
+}
+
 /* Anything that fits 64 bits, not-a-numbers included. */
 static double next_any(struct column *c)
 {
@@ -200,6 +206,7 @@ const struct column_kind column_kinds[] = {
     {"decimal-f32", 0, next_decimal_f32},
     {"rate-f32", 0, next_f32},
     {"inverse", 0, next_inverse},
+    {"fickle", 0, next_fickle},
     {"any", 0, next_any},
     {"special", 0, next_special},
 };

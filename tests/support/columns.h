@@ -11,6 +11,7 @@
 struct column {
     uint64_t random; /* state of the generator */
     double level;    /* where a random walk stands; 0 at first */
+    unsigned n;      /* values taken, where that matters */
 };
 
 struct column_kind {

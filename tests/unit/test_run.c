@@ -214,9 +214,29 @@ static void each_kind_finds_its_codec(void **state)
     assert_true(price("percent", 512) < 1.8);
     assert_true(price("mem-bytes", 512) < 2.6);
     assert_true(price("rate-f32", 512) < 3.9);
+    assert_true(price("burst", 512) < 1.1);
     assert_true(price("rate", 512) < 7);
     assert_true(price("decimal", 32) < 2.1);
     assert_true(price("zero", 32) < 0.11);
+}
+
+static void a_column_that_changes_its_nature_is_noticed(void **state)
+{
+    double v[SLOTS];
+    struct ta_run_hint hint = {0};
+    size_t bytes = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < SLOTS; i++)
+        v[i] = 1 / (i + 3.0);
+    round_trip(v, SLOTS, &hint);
+    round_trip(v, 32, &hint);
+    for (unsigned i = 0; i < SLOTS; i++)
+        v[i] = i * i % 11 + 0.25;
+    for (unsigned again = 0; again < 5; again++)
+        bytes = round_trip(v, SLOTS, &hint);
+    assert_true(bytes < SLOTS / 2 + 64);
+    assert_true(round_trip(v, 32, &hint) < 32);
 }
 
 static void missing_slots_at_the_ends_cost_next_to_nothing(void **state)
@@ -308,6 +328,7 @@ int main(void)
         cmocka_unit_test(any_part_reads_as_the_whole_does),
         cmocka_unit_test(statistics_are_those_of_the_slots),
         cmocka_unit_test(each_kind_finds_its_codec),
+        cmocka_unit_test(a_column_that_changes_its_nature_is_noticed),
         cmocka_unit_test(missing_slots_at_the_ends_cost_next_to_nothing),
         cmocka_unit_test(a_truncated_or_damaged_run_is_refused_or_read_in_bounds),
         cmocka_unit_test(joined_statistics_cover_both_parts),

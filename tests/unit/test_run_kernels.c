@@ -74,8 +74,8 @@ static void values_are_spread_over_their_slots_alike(void **state)
         unsigned n = (unsigned)(column_bits(&dice) % (SLOTS - from + 1));
 
         random_bytes(&dice, bitmap, sizeof(bitmap));
-        plain->spread(bitmap, from, n, value, a);
-        row->spread(bitmap, from, n, value, b);
+        plain->spread(bitmap, from, n, value, -1, a);
+        row->spread(bitmap, from, n, value, -1, b);
         assert_memory_equal(a, b, n * sizeof(*a));
     }
 }

@@ -73,16 +73,21 @@ static uint64_t add_tick(struct ta_wal *w, uint64_t host, int64_t ts)
 {
     struct ta_wal_host h = host_of(host);
     uint32_t columns[COLUMNS];
+    int64_t times[COLUMNS];
     double values[COLUMNS];
-    uint64_t ticket = 0;
+    struct ta_wal_batch batch = {&h, columns, times, values, COLUMNS};
+    struct ta_wal_room room;
+    int r;
 
     for (uint32_t i = 0; i < COLUMNS; i++) {
         columns[i] = i;
+        times[i] = ts;
         values[i] = (double)(ts * 1000 + i);
     }
-    while (ta_wal_append(w, &h, ts, columns, values, COLUMNS, &ticket) == TA_EAGAIN)
+    while ((r = ta_wal_reserve(w, &batch, &room, NULL)) == TA_EAGAIN)
         assert_int_equal(ta_wal_wait_room(w, 10000), TA_OK);
-    return ticket;
+    assert_int_equal(r, TA_OK);
+    return ta_wal_commit(w, &batch, &room);
 }
 
 struct tally {

@@ -1,0 +1,97 @@
+/* frame.c - rows of doubles, tick by tick: the newest slots of a group.
+ *
+ * One row holds one slot of all members: a node's samples of one moment land side by side, one store
+ * each, whatever the number of series. Filled with all-ones bytes, which is a NaN: absent.
+ */
+#include "store/store_int.h"
+
+#include <assert.h>
+
+/* Blocks of about 64 to 256 bytes for narrow groups, single rows for wide ones. */
+static uint8_t rows_shift(uint32_t stride)
+{
+    return stride <= 4 ? 3 : stride <= 8 ? 2 : stride <= 16 ? 1 : 0;
+}
+
+static size_t block_bytes(const struct ta_frame *f)
+{
+    return ((size_t)f->stride << f->shift) * sizeof(double);
+}
+
+static size_t frame_bytes(const struct ta_frame *f)
+{
+    return sizeof(*f) + f->n_blocks * sizeof(f->blocks[0]);
+}
+
+int ta_frame_new(struct ta_frame **out, struct ta_alloc *a, uint32_t window, uint32_t stride)
+{
+    uint8_t shift = rows_shift(stride);
+    uint8_t n_blocks = (uint8_t)(WINDOW_SLOTS >> shift);
+    struct ta_frame *f = ta_alloc_zero(a, 1, sizeof(*f) + (size_t)n_blocks * sizeof(f->blocks[0]));
+
+    assert(window < WINDOWS && stride > 0);
+    if (!f)
+        return TA_ENOMEM;
+    f->window = (uint16_t)window;
+    f->shift = shift;
+    f->n_blocks = n_blocks;
+    f->stride = stride;
+    *out = f;
+    return TA_OK;
+}
+
+void ta_frame_free(struct ta_alloc *a, struct ta_frame *f)
+{
+    for (uint32_t i = 0; i < f->n_blocks; i++)
+        ta_release(a, f->blocks[i], block_bytes(f));
+    ta_release(a, f, frame_bytes(f));
+}
+
+size_t ta_frame_bytes(const struct ta_frame *f)
+{
+    size_t bytes = frame_bytes(f);
+
+    for (uint32_t i = 0; i < f->n_blocks; i++)
+        bytes += f->blocks[i] ? block_bytes(f) : 0;
+    return bytes;
+}
+
+double *ta_frame_make_row(struct ta_alloc *a, struct ta_frame *f, uint32_t slot)
+{
+    double **block = &f->blocks[slot % WINDOW_SLOTS >> f->shift];
+
+    if (!*block) {
+        *block = ta_alloc(a, block_bytes(f));
+        if (!*block)
+            return NULL;
+        memset(*block, 0xff, block_bytes(f));
+    }
+    return ta_frame_row(f, slot);
+}
+
+int ta_frame_restride(struct ta_alloc *a, struct ta_frame *f, uint32_t stride)
+{
+    double *fresh[WINDOW_SLOTS] = {0};
+    size_t rows = (size_t)1 << f->shift;
+    size_t keep = stride < f->stride ? stride : f->stride;
+
+    for (uint32_t i = 0; i < f->n_blocks; i++) {
+        if (!f->blocks[i])
+            continue;
+        fresh[i] = ta_alloc(a, rows * stride * sizeof(double));
+        if (!fresh[i]) {
+            while (i-- > 0)
+                ta_release(a, fresh[i], rows * stride * sizeof(double));
+            return TA_ENOMEM;
+        }
+        memset(fresh[i], 0xff, rows * stride * sizeof(double));
+        for (size_t row = 0; row < rows; row++)
+            memcpy(fresh[i] + row * stride, f->blocks[i] + row * f->stride, keep * sizeof(double));
+    }
+    for (uint32_t i = 0; i < f->n_blocks; i++) {
+        ta_release(a, f->blocks[i], block_bytes(f));
+        f->blocks[i] = fresh[i];
+    }
+    f->stride = stride;
+    return TA_OK;
+}

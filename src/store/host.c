@@ -1,0 +1,371 @@
+/* host.c - one host: its groups in order of time, and which of them each column writes to. */
+#include "store/store_int.h"
+
+#include <assert.h>
+#include <math.h>
+
+/* What the inline append sees where a column has no group: a time stamp that no sample has. */
+static const struct ta_row_cache no_row = {.ts_s = TA_ROW_NONE, .cells = NULL};
+
+static struct ta_row_cache *no_group(void)
+{
+    return (struct ta_row_cache *)(uintptr_t)&no_row; /* never written: its time never matches */
+}
+
+int ta_host_new(struct ta_host **out, struct ta_alloc *a, struct ta_str name)
+{
+    struct ta_host *h = ta_alloc_zero(a, 1, sizeof(*h) + name.len);
+
+    assert(name.len <= TA_NAME_MAX);
+    if (!h)
+        return TA_ENOMEM;
+    h->touched_from_s = INT64_MAX;
+    h->name_len = (uint8_t)name.len;
+    memcpy(h->name, name.at, name.len);
+    *out = h;
+    return TA_OK;
+}
+
+void ta_host_free(struct ta_alloc *a, struct ta_host *h)
+{
+    for (uint32_t i = 0; i < h->n_groups; i++)
+        ta_group_free(a, h->groups[i]);
+    ta_release(a, h->groups, h->cap_groups * sizeof(*h->groups));
+    ta_release(a, h->open, h->cap_open * sizeof(*h->open));
+    ta_release(a, h->states, h->n_states * sizeof(*h->states));
+    ta_release(a, h, sizeof(*h) + h->name_len);
+}
+
+int ta_host_grow(struct ta_alloc *a, struct ta_host *h, uint32_t col)
+{
+    if (col < h->n_states)
+        return TA_OK;
+
+    uint32_t n = h->n_states ? 2 * h->n_states : 4;
+
+    if (n > h->shape->n)
+        n = h->shape->n;
+    if (n <= col)
+        n = col + 1;
+
+    struct ta_col_state *states =
+        ta_resize(a, h->states, h->n_states * sizeof(*states), n * sizeof(*states));
+
+    if (!states)
+        return TA_ENOMEM;
+    memset(states + h->n_states, 0, (n - h->n_states) * sizeof(*states));
+    h->states = states;
+    h->n_states = n;
+    return TA_OK;
+}
+
+void ta_host_renumber(struct ta_alloc *a, struct ta_host *h, struct ta_col_state *take_states,
+                      uint32_t n_states)
+{
+    uint32_t n = 0;
+
+    /* The old table says what became of each column: `open` is kept, `pos` becomes the new number. */
+    for (uint32_t col = 0; col < h->n_states; col++)
+        if (h->states[col].open) {
+            take_states[n] = h->states[col];
+            h->states[col].pos = n++;
+        }
+    for (uint32_t i = 0; i < h->n_groups; i++) {
+        struct ta_group *g = h->groups[i];
+
+        for (uint32_t pos = 0; pos < g->n_pos; pos++)
+            if (!(g->members[pos] & MEMBER_GONE))
+                g->members[pos] = h->states[g->members[pos]].pos;
+        /* Numbers of gone members mean nothing any more, so the order does not hold. */
+        g->is_sorted = g->is_sorted && g->n_live == g->n_pos;
+    }
+    ta_release(a, h->states, h->n_states * sizeof(*h->states));
+    h->states = take_states;
+    h->n_states = n_states;
+}
+
+/* ---- groups ----------------------------------------------------------------------------------- */
+
+uint32_t ta_host_after(const struct ta_host *h, int64_t t)
+{
+    uint32_t lo = 0, hi = h->n_groups;
+
+    while (lo < hi) {
+        uint32_t mid = lo + (hi - lo) / 2;
+
+        if (h->groups[mid]->start_s <= t)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+uint32_t ta_host_chain(const struct ta_host *h, uint32_t col, int64_t freq_s, uint32_t i,
+                       uint32_t *out_pos)
+{
+    for (; i < h->n_groups; i++) {
+        if (h->groups[i]->freq_s != freq_s)
+            continue;
+
+        int64_t pos = ta_group_pos(h->groups[i], col);
+
+        if (pos >= 0) {
+            *out_pos = (uint32_t)pos;
+            return i;
+        }
+    }
+    return h->n_groups;
+}
+
+/* The newest group at or before index `i` in which col is a member: its index, or UINT32_MAX. */
+static uint32_t chain_back(const struct ta_host *h, uint32_t col, int64_t freq_s, uint32_t i,
+                           uint32_t *out_pos)
+{
+    for (i++; i-- > 0;) {
+        if (h->groups[i]->freq_s != freq_s)
+            continue;
+
+        int64_t pos = ta_group_pos(h->groups[i], col);
+
+        if (pos >= 0) {
+            *out_pos = (uint32_t)pos;
+            return i;
+        }
+    }
+    return UINT32_MAX;
+}
+
+static int compare_group(const struct ta_group *g, int64_t start_s, int64_t freq_s,
+                         uint32_t capacity, bool is_restored)
+{
+    if (g->start_s != start_s)
+        return g->start_s < start_s ? -1 : 1;
+    if (g->freq_s != freq_s)
+        return g->freq_s < freq_s ? -1 : 1;
+    if (g->capacity != capacity)
+        return g->capacity < capacity ? -1 : 1;
+    return (int)g->is_restored - (int)is_restored;
+}
+
+static int reserve_groups(struct ta_alloc *a, struct ta_host *h)
+{
+    if (h->n_groups < h->cap_groups)
+        return TA_OK;
+
+    uint32_t cap = h->cap_groups ? h->cap_groups + h->cap_groups / 2 + 1 : 2;
+    struct ta_group **groups = ta_resize(a, h->groups, h->cap_groups * sizeof(struct ta_group *),
+                                         cap * sizeof(struct ta_group *));
+
+    if (!groups)
+        return TA_ENOMEM;
+    h->groups = groups;
+    h->cap_groups = cap;
+    return TA_OK;
+}
+
+int ta_host_group(struct ta_alloc *a, struct ta_host *h, int64_t start_s, int64_t freq_s,
+                  uint32_t capacity, bool is_restored, struct ta_group **out)
+{
+    uint32_t lo = 0, hi = h->n_groups;
+
+    while (lo < hi) {
+        uint32_t mid = lo + (hi - lo) / 2;
+        int c = compare_group(h->groups[mid], start_s, freq_s, capacity, is_restored);
+
+        if (c == 0) {
+            *out = h->groups[mid];
+            return TA_OK;
+        }
+        if (c < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    if (reserve_groups(a, h) < 0 ||
+        ta_group_new(out, a, start_s, freq_s, capacity, is_restored) < 0)
+        return TA_ENOMEM;
+    memmove(h->groups + lo + 1, h->groups + lo, (h->n_groups - lo) * sizeof(struct ta_group *));
+    h->groups[lo] = *out;
+    (*out)->serial = ++h->next_serial;
+    h->n_groups++;
+    if (h->span_max_s < (int64_t)capacity * freq_s)
+        h->span_max_s = (int64_t)capacity * freq_s;
+    return TA_OK;
+}
+
+bool ta_host_tidy(struct ta_alloc *a, struct ta_host *h, struct ta_group *g)
+{
+    uint32_t i;
+
+    if (g->n_live)
+        return false;
+    for (i = ta_host_after(h, g->start_s); h->groups[i - 1] != g; i--)
+        assert(i > 1);
+    memmove(h->groups + i - 1, h->groups + i, (h->n_groups - i) * sizeof(struct ta_group *));
+    h->n_groups--;
+    ta_group_free(a, g);
+    return true;
+}
+
+/* ---- the head of a column ----------------------------------------------------------------------- */
+
+int ta_host_reserve_open(struct ta_alloc *a, struct ta_host *h)
+{
+    if (h->n_open + 2 <= h->cap_open)
+        return TA_OK;
+
+    uint32_t cap = h->cap_open ? 2 * h->cap_open : 4;
+    struct ta_row_cache **open = ta_resize(a, h->open, h->cap_open * sizeof(struct ta_row_cache *),
+                                           cap * sizeof(struct ta_row_cache *));
+
+    if (!open)
+        return TA_ENOMEM;
+    for (uint32_t i = h->cap_open; i < cap; i++)
+        open[i] = no_group();
+    h->open = open;
+    h->cap_open = cap;
+    return TA_OK;
+}
+
+static void open_group(struct ta_host *h, struct ta_group *g)
+{
+    uint32_t i = 1;
+
+    while (h->open[i] != no_group())
+        i++;
+    assert(i < h->cap_open);
+    h->open[i] = &g->row;
+    g->open = i;
+    h->n_open++;
+}
+
+void ta_host_point(struct ta_host *h, uint32_t col, struct ta_group *g, uint32_t pos)
+{
+    struct ta_col_state *st = &h->states[col];
+
+    if (g) {
+        if (!g->n_open++)
+            open_group(h, g);
+        h->n_series += !st->open;
+    }
+    if (st->open) {
+        struct ta_group *old = ta_host_head(h, col);
+
+        if (!--old->n_open) {
+            h->open[old->open] = no_group();
+            h->n_open--;
+        }
+        h->n_series -= !g;
+    }
+    st->open = g ? g->open : 0;
+    st->pos = pos;
+}
+
+void ta_host_drop_member(struct ta_host *h, struct ta_group *g, uint32_t pos)
+{
+    uint32_t col = g->members[pos];
+
+    assert(!(col & MEMBER_GONE));
+    g->members[pos] |= MEMBER_GONE;
+    g->n_live--;
+    if (ta_host_head(h, col) == g)
+        ta_host_point(h, col, NULL, 0);
+}
+
+/* ---- one sample ----------------------------------------------------------------------------------- */
+
+/* Writes into slot of g, of which the column may not be a member yet. */
+static int put_into(struct ta_alloc *a, struct ta_host *h, struct ta_group *g, uint32_t col,
+                    int64_t pos, int64_t ts_s, double v, bool is_head,
+                    struct ta_seg_builder *scratch)
+{
+    uint32_t slot = (uint32_t)((ts_s - g->start_s) / g->freq_s);
+    bool is_new = pos < 0;
+    int r;
+
+    if (is_new)
+        pos = ta_group_join(a, g, col);
+    if (pos < 0)
+        return TA_ENOMEM;
+    r = ta_group_put(a, g, slot, (uint32_t)pos, ts_s, v);
+    if (r < 0) {
+        if (is_new)
+            ta_group_unjoin(g);
+        return r;
+    }
+    if (is_head)
+        ta_host_point(h, col, g, (uint32_t)pos);
+    if (h->touched_from_s > ts_s)
+        h->touched_from_s = ts_s;
+    ta_seal_due(a, h, g, slot, scratch);
+    return TA_OK;
+}
+
+static int put_into_new(struct ta_alloc *a, struct ta_host *h, uint32_t col, int64_t start_s,
+                        int64_t freq_s, uint32_t capacity, int64_t ts_s, double v, bool is_head,
+                        struct ta_seg_builder *scratch)
+{
+    struct ta_group *g;
+    int r;
+
+    if (ta_host_reserve_open(a, h) < 0 ||
+        ta_host_group(a, h, start_s, freq_s, capacity, false, &g) < 0)
+        return TA_ENOMEM;
+    r = put_into(a, h, g, col, TA_ENOTFOUND, ts_s, v, is_head, scratch);
+    if (r < 0)
+        (void)ta_host_tidy(a, h, g);
+    return r;
+}
+
+/* A sample before the head: into the buffer of the chain that covers it, or into a new one that ends
+ * where its successor begins. In a gap of less than a slot the new one begins a whole slot before the
+ * successor: a reader steps to it when the predecessor's capacity ends, and on from it in time. */
+static int put_late(struct ta_alloc *a, struct ta_host *h, uint32_t col, int64_t freq_s,
+                    int64_t ts_s, double v, int64_t oldest_s, struct ta_seg_builder *scratch)
+{
+    uint32_t after = ta_host_after(h, ts_s), pos = 0;
+    uint32_t i = after ? chain_back(h, col, freq_s, after - 1, &pos) : UINT32_MAX;
+
+    if (i != UINT32_MAX && ts_s < ta_group_cap_end(h->groups[i]))
+        return put_into(a, h, h->groups[i], col, pos, ts_s, v, false, scratch);
+    if (i == UINT32_MAX && ts_s < oldest_s)
+        return TA_ERANGE;
+
+    i = ta_host_chain(h, col, freq_s, after, &pos);
+    assert(i < h->n_groups); /* the head begins later than ts_s */
+
+    int64_t next_s = h->groups[i]->start_s;
+    int64_t start_s = ts_s - freq_s / 2;
+    int64_t capacity;
+
+    if (start_s > next_s - freq_s)
+        start_s = next_s - freq_s;
+    capacity = (next_s - start_s) / freq_s;
+    if (capacity > TA_BUFFER_SLOTS)
+        capacity = TA_BUFFER_SLOTS;
+    return put_into_new(a, h, col, start_s, freq_s, (uint32_t)capacity, ts_s, v, false, scratch);
+}
+
+int ta_host_put(struct ta_alloc *a, struct ta_host *h, uint32_t col, int64_t freq_s, int64_t ts_s,
+                double v, int64_t oldest_s, struct ta_seg_builder *scratch)
+{
+    struct ta_group *head;
+    int r;
+
+    assert(col < h->n_states && !isnan(v));
+    if (h->states[col].open) {
+        head = ta_host_head(h, col);
+        if (ts_s < head->start_s) {
+            r = put_late(a, h, col, head->freq_s, ts_s, v, oldest_s, scratch);
+            return r < 0 ? r : TA_PUT_LATE;
+        }
+        if (ts_s < ta_group_cap_end(head)) {
+            r = put_into(a, h, head, col, h->states[col].pos, ts_s, v, false, scratch);
+            return r < 0 ? r : TA_PUT_NEWEST;
+        }
+        freq_s = head->freq_s;
+    }
+    r = put_into_new(a, h, col, ts_s - freq_s / 2, freq_s, TA_BUFFER_SLOTS, ts_s, v, true, scratch);
+    return r < 0 ? r : TA_PUT_NEWEST;
+}

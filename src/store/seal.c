@@ -1,0 +1,207 @@
+/* seal.c - from rows of doubles to compressed runs.
+ *
+ * A frame is sealed when writers have moved some slots past it: samples of one moment arrive in several
+ * batches. Rows that lie over sealed slots are late samples: the runs that they touch are opened,
+ * joined and encoded again, the others of the segment copied. Failure costs memory, not samples: the
+ * rows stay and are read as before.
+ */
+#include "store/store_int.h"
+
+#include <assert.h>
+#include <math.h>
+
+enum {
+    SLACK_SLOTS = 8, /* how far writers are past a frame when it is sealed */
+    FRAMES_MAX = 4   /* more are open only where late samples are scattered */
+};
+
+/* The values of a position in a frame; false: there is none. */
+static bool frame_column(const struct ta_frame *f, uint32_t pos, double out[WINDOW_SLOTS])
+{
+    bool has_any = false;
+
+    for (uint32_t slot = 0; slot < WINDOW_SLOTS; slot++) {
+        const double *row = pos < f->stride ? ta_frame_row(f, slot) : NULL;
+
+        out[slot] = row ? row[pos] : NAN;
+        has_any |= !isnan(out[slot]);
+    }
+    return has_any;
+}
+
+static struct ta_run_hint *hint_of(struct ta_host *h, const struct ta_group *g, uint32_t pos)
+{
+    return &h->states[g->members[pos] & ~MEMBER_GONE].hint;
+}
+
+static bool is_gone(const struct ta_group *g, uint32_t pos)
+{
+    return (g->members[pos] & MEMBER_GONE) != 0;
+}
+
+static bool covers(const struct ta_segment *sg, const struct ta_frame *f)
+{
+    uint32_t slot = f->window * (uint32_t)WINDOW_SLOTS;
+
+    return sg->slot0 <= slot && slot < ta_segment_end(sg);
+}
+
+/* The segment that the cells of `pos` in this window belong to: the one with a run for it, else the first
+ * with a place for one; NULL: none has. */
+static const struct ta_segment *owner(const struct ta_group *g, const struct ta_frame *f,
+                                      uint32_t pos)
+{
+    const struct ta_segment *place = NULL;
+
+    for (uint32_t i = 0; i < g->n_segs; i++) {
+        const struct ta_segment *sg = g->segs[i];
+
+        if (!covers(sg, f) || pos < sg->pos0 || pos - sg->pos0 >= sg->n_pos)
+            continue;
+        if (ta_segment_run(sg, pos))
+            return sg;
+        place = place ? place : sg;
+    }
+    return place;
+}
+
+/* A segment as it is, with what the frame holds for its positions laid over it. */
+static int fold_into(struct ta_alloc *a, struct ta_host *h, struct ta_group *g,
+                     const struct ta_frame *f, const struct ta_segment *sg,
+                     struct ta_seg_builder *b, struct ta_segment **out)
+{
+    uint32_t first = f->window * (uint32_t)WINDOW_SLOTS - sg->slot0;
+    double cells[TA_BUFFER_SLOTS], late[WINDOW_SLOTS];
+    int r = TA_OK;
+
+    ta_seg_reset(b);
+    for (uint32_t i = 0; i < sg->n_pos && r == TA_OK; i++) {
+        uint32_t pos = sg->pos0 + i;
+        const unsigned char *run = ta_segment_run(sg, pos);
+        uint32_t n = run ? ta_run_len(run) : 0;
+
+        if (is_gone(g, pos) || owner(g, f, pos) != sg || !frame_column(f, pos, late)) {
+            r = ta_seg_copy(b, is_gone(g, pos) ? NULL : run);
+            continue;
+        }
+        if (run)
+            ta_run_decode(run, 0, n, cells);
+        for (; n < sg->n_slots; n++)
+            cells[n] = NAN;
+        for (uint32_t k = 0; k < WINDOW_SLOTS && first + k < n; k++)
+            if (!isnan(late[k]))
+                cells[first + k] = late[k];
+        r = ta_seg_encode(b, cells, n, !g->is_restored, hint_of(h, g, pos));
+    }
+    return r < 0 ? r : ta_seg_make(b, a, sg->slot0, sg->n_slots, sg->pos0, out);
+}
+
+/* What no segment covers: a new one, for the positions between the first and the last of them. Those
+ * between that others cover get no run here. *out is NULL when all is covered. */
+static int seal_fresh(struct ta_alloc *a, struct ta_host *h, struct ta_group *g,
+                      const struct ta_frame *f, struct ta_seg_builder *b, struct ta_segment **out)
+{
+    uint32_t slot0 = f->window * (uint32_t)WINDOW_SLOTS;
+    uint32_t n_slots = g->capacity - slot0 < WINDOW_SLOTS ? g->capacity - slot0 : WINDOW_SLOTS;
+    double cells[WINDOW_SLOTS];
+    uint32_t pos0 = 0;
+    int r = TA_OK;
+
+    ta_seg_reset(b);
+    *out = NULL;
+    for (uint32_t pos = 0; pos < g->n_pos && r == TA_OK; pos++) {
+        if (!is_gone(g, pos) && !owner(g, f, pos) && frame_column(f, pos, cells)) {
+            if (!b->n_pos)
+                pos0 = pos;
+            r = ta_seg_encode(b, cells, n_slots, true, hint_of(h, g, pos));
+        } else if (b->n_pos) {
+            r = ta_seg_copy(b, NULL);
+        }
+    }
+    if (r < 0 || !b->n_pos)
+        return r;
+    while (b->off[b->n_pos - 1] == b->off[b->n_pos])
+        b->n_pos--;
+    return ta_seg_make(b, a, slot0, n_slots, pos0, out);
+}
+
+int ta_seal_frame(struct ta_alloc *a, struct ta_host *h, struct ta_group *g, uint32_t i_frame,
+                  struct ta_seg_builder *scratch)
+{
+    struct ta_frame *f = g->frames[i_frame];
+    struct ta_segment *fresh;
+    int r;
+
+    assert(!g->is_pinned && !g->n_pending);
+    /* The new one first: once a segment is replaced, the rows over it may as well stay a while. */
+    r = seal_fresh(a, h, g, f, scratch, &fresh);
+    if (r < 0)
+        return r;
+    for (uint32_t i = 0; i < g->n_segs; i++) {
+        struct ta_segment *joined;
+
+        if (!covers(g->segs[i], f))
+            continue;
+        r = fold_into(a, h, g, f, g->segs[i], scratch, &joined);
+        if (r < 0) {
+            ta_segment_free(a, fresh);
+            return r;
+        }
+        ta_segment_free(a, g->segs[i]);
+        g->segs[i] = joined;
+    }
+    r = fresh ? ta_group_add_segment(a, g, fresh) : TA_OK;
+    if (r < 0) {
+        ta_segment_free(a, fresh);
+        return r;
+    }
+    g->row.ts_s = TA_ROW_NONE;
+    memmove(g->frames + i_frame, g->frames + i_frame + 1,
+            (g->n_frames - i_frame - 1) * sizeof(struct ta_frame *));
+    g->n_frames--;
+    ta_frame_free(a, f);
+    return TA_OK;
+}
+
+void ta_seal_due(struct ta_alloc *a, struct ta_host *h, struct ta_group *g, uint32_t slot,
+                 struct ta_seg_builder *scratch)
+{
+    uint32_t window = slot / WINDOW_SLOTS, i = 0;
+
+    if (g->n_frames < 2 || g->is_pinned || g->n_pending)
+        return;
+    if (g->frames[0]->window == window)
+        i = 1;
+    if (slot >= (g->frames[i]->window + 1U) * WINDOW_SLOTS + SLACK_SLOTS ||
+        g->n_frames > FRAMES_MAX)
+        (void)ta_seal_frame(a, h, g, i, scratch); /* tried again with the next row */
+}
+
+int ta_seal_merge(struct ta_alloc *a, const struct ta_group *g, const struct ta_merge *m,
+                  struct ta_seg_builder *scratch, struct ta_segment **out)
+{
+    double cells[TA_BUFFER_SLOTS];
+    int r = TA_OK;
+
+    ta_seg_reset(scratch);
+    for (uint32_t pos = 0; pos < m->n_pos && r == TA_OK; pos++) {
+        const unsigned char *whole = NULL;
+        uint32_t n_runs = 0;
+
+        for (uint32_t i = 0; i < g->capacity; i++)
+            cells[i] = NAN;
+        for (uint32_t i = 0; i < m->n_segs && !(m->members[pos] & MEMBER_GONE); i++) {
+            const unsigned char *run = ta_segment_run(m->segs[i], pos);
+
+            if (!run)
+                continue;
+            whole = n_runs++ || m->segs[i]->slot0 ? NULL : run;
+            ta_run_decode(run, 0, ta_run_len(run), cells + m->segs[i]->slot0);
+        }
+        if (!n_runs || whole)
+            r = ta_seg_copy(scratch, whole);
+        else
+            r = ta_seg_encode(scratch, cells, g->capacity, !g->is_restored, &m->hints[pos]);
+    }
+    return r < 0 ? r : ta_seg_make(scratch, a, 0, g->capacity, 0, out);
+}
