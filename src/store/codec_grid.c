@@ -211,21 +211,28 @@ static bool find_ratio(const double *v, unsigned n, unsigned kind, struct ta_gri
     return true;
 }
 
+/* Whole numbers, all divisible by 2^k: in steps of their common divisor. */
+static struct ta_grid whole_grid(const double *v, unsigned n, int k)
+{
+    unsigned divisor = common_divisor(v, n);
+
+    if (divisor == 1)
+        return grid_of(TA_GRID_DECIMAL, 0, 0); /* the same steps, in fewer bytes */
+    if (divisor > 0 && ldexp(1, k) <= divisor)
+        return grid_of(TA_GRID_MULTIPLE, 0, divisor);
+    return grid_of(TA_GRID_DYADIC, 0, (unsigned)(k + DYADIC_BIAS));
+}
+
 bool ta_grid_find(const double *v, unsigned n, bool is_float, struct ta_grid *out)
 {
     int k = 0;
     bool is_dyadic = find_dyadic(v, n, &k);
-    double step = is_dyadic ? ldexp(1, k) : 0;
 
     if (is_dyadic && k >= 0) {
-        unsigned divisor = common_divisor(v, n);
-        bool is_small = divisor > 0 && ldexp(1, k) <= divisor;
-
-        *out = is_small ? grid_of(TA_GRID_MULTIPLE, 0, divisor)
-                        : grid_of(TA_GRID_DYADIC, 0, (unsigned)(k + DYADIC_BIAS));
+        *out = whole_grid(v, n, k);
         return true;
     }
-    if (find_decimal(v, n, is_float, step, out))
+    if (find_decimal(v, n, is_float, is_dyadic ? ldexp(1, k) : 0, out))
         return true;
     if (is_dyadic) {
         *out = grid_of(TA_GRID_DYADIC, 0, (unsigned)(k + DYADIC_BIAS));
