@@ -253,57 +253,6 @@ static void missing_slots_at_the_ends_cost_next_to_nothing(void **state)
     assert_int_equal(round_trip(v, SLOTS, &hint), TA_RUN_HEAD_BYTES);
 }
 
-/* Reads everything a run offers; the sanitizer watches. The copy is exactly as long as promised. */
-static void read_all(const unsigned char *bytes, size_t n)
-{
-    unsigned char *copy = malloc(n + TA_RUN_PAD);
-    double slot[SLOTS];
-    struct ta_run_stats stats;
-
-    assert_non_null(copy);
-    memcpy(copy, bytes, n);
-    memset(copy + n, 0xFF, TA_RUN_PAD);
-    int r = ta_run_check(copy, n);
-    if (r >= 0) {
-        unsigned len = ta_run_len(copy);
-
-        assert_true((size_t)r <= n && len <= SLOTS);
-        assert_true(ta_run_count(copy) <= len);
-        ta_run_decode(copy, 0, len, slot);
-        ta_run_decode(copy, len / 3, len - len / 3, slot);
-        ta_run_add(copy, 0, len, slot);
-        ta_run_stats(copy, 0, len, &stats);
-    }
-    free(copy);
-}
-
-static void a_truncated_or_damaged_run_is_refused_or_read_in_bounds(void **state)
-{
-    double v[SLOTS];
-    struct column dice;
-
-    (void)state;
-    column_init(&dice, 11);
-    for (unsigned k = 0; k < n_column_kinds; k++) {
-        struct ta_run_hint hint = {0};
-        unsigned n = k % 2 ? 40 : 300;
-
-        fill(&column_kinds[k], k, v, n);
-        for (unsigned i = 0; i < n; i++)
-            v[i] = column_bits(&dice) % 9 ? v[i] : (double)NAN;
-        size_t bytes = round_trip(v, n, &hint);
-        for (size_t cut = 0; cut < bytes; cut++) {
-            assert_int_equal(ta_run_check(run, cut), -3);
-            read_all(run, cut);
-        }
-        for (size_t bit = 0; bit < bytes * 8; bit++) {
-            run[bit / 8] ^= (unsigned char)(1U << bit % 8);
-            read_all(run, bytes);
-            run[bit / 8] ^= (unsigned char)(1U << bit % 8);
-        }
-    }
-}
-
 static void joined_statistics_cover_both_parts(void **state)
 {
     struct ta_run_stats all = {0};
@@ -330,7 +279,6 @@ int main(void)
         cmocka_unit_test(each_kind_finds_its_codec),
         cmocka_unit_test(a_column_that_changes_its_nature_is_noticed),
         cmocka_unit_test(missing_slots_at_the_ends_cost_next_to_nothing),
-        cmocka_unit_test(a_truncated_or_damaged_run_is_refused_or_read_in_bounds),
         cmocka_unit_test(joined_statistics_cover_both_parts),
     };
 
