@@ -26,14 +26,15 @@
 
 enum { BATCH = 64 }; /* buckets whose means are taken together */
 
-/* One bucket [low, high) and the point of view of its triangles. */
-struct view {
-    size_t low, high;
-    size_t prev;           /* index picked before */
-    double mean_x, mean_y; /* of the bucket after */
+/* A batch of buckets: bucket i is [low[i], from[i]), the one after it [from[i], to[i]], whose mean it is
+ * measured against. */
+struct buckets {
+    size_t n, m, done; /* values in, out, and out so far behind the first */
+    double size;
+    size_t count; /* of this batch */
+    size_t low[BATCH + 1], from[BATCH + 1], to[BATCH];
+    double mean_x[BATCH], mean_y[BATCH];
 };
-
-typedef size_t pick_fn(const double *data, size_t n, const struct view *v);
 
 int ta_resample_plan(int64_t have_s, int64_t want_s, size_t n, struct ta_resample *out,
                      struct ta_err *err)
@@ -56,32 +57,6 @@ int ta_resample_plan(int64_t have_s, int64_t want_s, size_t n, struct ta_resampl
                        TA_RESAMPLE_MAX);
     *out = (struct ta_resample){true, m < 2 ? 2 : m, want_s};
     return TA_OK;
-}
-
-static double area_at(const double *data, const struct view *v, size_t k)
-{
-    double prev = (double)v->prev;
-    double a = (prev - (double)k) * (v->mean_y - data[v->prev]);
-    double b = (prev - v->mean_x) * (data[k] - data[v->prev]);
-
-    return fabs((a - b) * 0.5);
-}
-
-/* Once an area is NaN no finite one replaces it, but a later NaN does. */
-static size_t pick_plain(const double *data, size_t n, const struct view *v)
-{
-    double best = -1.0;
-    size_t pick = 0;
-
-    (void)n;
-    for (size_t k = v->low; k < v->high; k++) {
-        double area = area_at(data, v, k);
-        if (area > best || isnan(area)) {
-            best = area;
-            pick = k;
-        }
-    }
-    return pick;
 }
 
 /* Means of data over [from[i], to[i]] (inclusive) for `count` buckets. Four sums run side by side:
@@ -125,118 +100,199 @@ static void means_y(const double *data, const size_t *from, const size_t *to, si
     }
 }
 
-/* The sum of the indices is exact (TA_RESAMPLE_MAX) and half the sum of the ends is their mean
- * without rounding, so the closed form serves. */
-static double mean_x(size_t from, size_t to)
+static void buckets_init(struct buckets *b, size_t n, size_t m)
 {
-    return to + 1 == from ? NAN : (double)(from + to) * 0.5;
+    b->n = n;
+    b->m = m;
+    b->done = 0;
+    b->size = (double)(n - 2) / (double)(m - 2);
+    b->count = 0;
+    b->low[0] = 1;
+    b->from[0] = (size_t)(int64_t)b->size + 1;
 }
 
-/* `pick` is a constant wherever this is inlined. Casts to integers are floors: all is positive. */
-__attribute__((always_inline)) static inline void run(const double *data, size_t n, size_t m,
-                                                      double *out, pick_fn *pick)
+/* The next batch, whose picks are out[done + 1] and so on; false when there is none. Casts to integers
+ * are floors: all is positive. The sum of indices is exact (TA_RESAMPLE_MAX) and half the sum of the ends
+ * is their mean without rounding, so the closed form serves; an empty range gives NaN, as 0/0 does. */
+static bool buckets_next(struct buckets *b, const double *data)
 {
-    const double size = (double)(n - 2) / (double)(m - 2);
-    size_t from[BATCH + 1], to[BATCH];
-    double mean[BATCH];
-    size_t low = 1, prev = 0;
+    size_t left = b->m - 2 - b->done;
 
-    from[0] = (size_t)(int64_t)size + 1;
-    for (size_t done = 0; done < m - 2;) {
-        size_t count = m - 2 - done < BATCH ? m - 2 - done : BATCH;
+    b->low[0] = b->low[b->count];
+    b->from[0] = b->from[b->count];
+    b->count = left < BATCH ? left : BATCH;
+    for (size_t i = 0; i < b->count; i++) {
+        size_t high = (size_t)(int64_t)((double)(int64_t)(b->done + i + 2) * b->size) + 1;
 
-        for (size_t i = 0; i < count; i++) {
-            size_t high = (size_t)(int64_t)((double)(int64_t)(done + i + 2) * size) + 1;
-            to[i] = high >= n - 1 ? n - 2 : high;
-            from[i + 1] = to[i];
-        }
-        means_y(data, from, to, count, mean);
-        for (size_t i = 0; i < count; i++) {
-            struct view v = {low, from[i], prev, mean_x(from[i], to[i]), mean[i]};
-
-            prev = pick(data, n, &v);
-            out[++done] = data[prev];
-            low = from[i];
-        }
-        from[0] = from[count];
+        b->to[i] = high >= b->n - 1 ? b->n - 2 : high;
+        b->low[i + 1] = b->from[i];
+        b->from[i + 1] = b->to[i];
+        b->mean_x[i] = b->to[i] + 1 == b->from[i] ? NAN : (double)(b->from[i] + b->to[i]) * 0.5;
     }
+    means_y(data, b->from, b->to, b->count, b->mean_y);
+    return b->count > 0;
 }
 
-static void run_plain(const double *data, size_t n, size_t m, double *out)
+/* The pick of bucket i as seen from (prev, base). Once an area is NaN no finite one replaces it, but a later
+ * NaN does. */
+static size_t pick_plain(const double *data, const struct buckets *b, size_t i, size_t prev,
+                         double base)
 {
-    run(data, n, m, out, pick_plain);
-}
-
-#if HAVE_AVX2
-
-/* Sixteen areas at once: the way from one pick to the next is what costs, so the largest is found
- * by a tree and its place by comparing with it. The factor 0.5 changes no order unless areas are
- * subnormal; then, and with any NaN, the plain pick decides. */
-__attribute__((target("avx2"), always_inline)) static inline size_t
-pick_avx2(const double *data, size_t n, const struct view *v)
-{
-    const double base = data[v->prev], prev = (double)(int64_t)v->prev;
-    const __m256d dy = _mm256_set1_pd(v->mean_y - base), dx = _mm256_set1_pd(prev - v->mean_x);
-    const __m256d vbase = _mm256_set1_pd(base), vprev = _mm256_set1_pd(prev);
-    const __m256d sign = _mm256_set1_pd(-0.0), none = _mm256_set1_pd(-1.0);
-    const __m256d high = _mm256_set1_pd((double)(int64_t)v->high);
+    const double dx = (double)prev - b->mean_x[i], dy = b->mean_y[i] - base;
     double best = -1.0;
     size_t pick = 0;
 
-    if (v->high + 16 > n) /* the vectors would read past the end */
-        return pick_plain(data, n, v);
-    for (size_t i = v->low; i < v->high; i += 16) {
-        __m256d k = _mm256_add_pd(_mm256_set1_pd((double)(int64_t)i), _mm256_setr_pd(0, 1, 2, 3));
-        __m256d area[4];
-
-#pragma GCC unroll 4
-        for (size_t j = 0; j < 4; j++) {
-            __m256d a = _mm256_mul_pd(_mm256_sub_pd(vprev, k), dy);
-            __m256d y = _mm256_sub_pd(_mm256_loadu_pd(data + i + 4 * j), vbase);
-            __m256d d = _mm256_andnot_pd(sign, _mm256_sub_pd(a, _mm256_mul_pd(dx, y)));
-            area[j] = _mm256_blendv_pd(none, d, _mm256_cmp_pd(k, high, _CMP_LT_OQ));
-            k = _mm256_add_pd(k, _mm256_set1_pd(4));
-        }
-
-        __m256d odd = _mm256_or_pd(_mm256_cmp_pd(area[0], area[1], _CMP_UNORD_Q),
-                                   _mm256_cmp_pd(area[2], area[3], _CMP_UNORD_Q));
-        __m256d m = _mm256_max_pd(_mm256_max_pd(area[0], area[1]), _mm256_max_pd(area[2], area[3]));
-        m = _mm256_max_pd(m, _mm256_permute2f128_pd(m, m, 1));
-        m = _mm256_max_pd(m, _mm256_permute_pd(m, 5));
-
-        double most = _mm256_cvtsd_f64(m);
-        if (_mm256_movemask_pd(odd) || (most > 0 && most < 4 * DBL_MIN))
-            return pick_plain(data, n, v);
-        if (most > best) {
-            unsigned at = 0;
-
-#pragma GCC unroll 4
-            for (unsigned j = 0; j < 4; j++)
-                at |= (unsigned)_mm256_movemask_pd(_mm256_cmp_pd(area[j], m, _CMP_EQ_OQ)) << 4 * j;
-            best = most;
-            pick = i + (unsigned)__builtin_ctz(at);
+    for (size_t k = b->low[i]; k < b->from[i]; k++) {
+        double area = fabs((((double)prev - (double)k) * dy - dx * (data[k] - base)) * 0.5);
+        if (area > best || isnan(area)) {
+            best = area;
+            pick = k;
         }
     }
     return pick;
 }
 
-__attribute__((target("avx2"))) static void run_avx2(const double *data, size_t n, size_t m,
-                                                     double *out)
+/* The pick before the bucket in turn. */
+struct point {
+    size_t at;
+    double y;
+};
+
+static struct point batch_plain(const double *data, struct buckets *b, struct point prev,
+                                double *out)
 {
-    run(data, n, m, out, pick_avx2);
+    for (size_t i = 0; i < b->count; i++) {
+        prev.at = pick_plain(data, b, i, prev.at, prev.y);
+        prev.y = data[prev.at];
+        out[++b->done] = prev.y;
+    }
+    return prev;
 }
 
+#if HAVE_AVX2
+
+#define AVX2 __attribute__((target("avx2"), always_inline)) static inline
+
+/* Four candidates: their areas, indices and values. */
+struct four {
+    __m256d area, at, y;
+};
+
+/* Where m is set b's, else a's. (Not blendv: gcc 12 puts a comparison before it.) */
+AVX2 struct four choose(struct four a, struct four b, __m256d m)
+{
+    return (struct four){_mm256_max_pd(a.area, b.area),
+                         _mm256_xor_pd(a.at, _mm256_and_pd(_mm256_xor_pd(a.at, b.at), m)),
+                         _mm256_xor_pd(a.y, _mm256_and_pd(_mm256_xor_pd(a.y, b.y), m))};
+}
+
+/* Lane by lane the larger area, of equal ones a's, whose index must be the lower. */
+AVX2 struct four better(struct four a, struct four b)
+{
+    return choose(a, b, _mm256_cmp_pd(b.area, a.area, _CMP_GT_OQ));
+}
+
+/* The same with indices in any order. */
+AVX2 struct four better_of_any(struct four a, struct four b)
+{
+    __m256d more = _mm256_cmp_pd(b.area, a.area, _CMP_GT_OQ);
+    __m256d same = _mm256_cmp_pd(b.area, a.area, _CMP_EQ_OQ);
+    __m256d less = _mm256_cmp_pd(b.at, a.at, _CMP_LT_OQ);
+
+    return choose(a, b, _mm256_or_pd(more, _mm256_and_pd(same, less)));
+}
+
+/* The best of the four in every lane. */
+AVX2 struct four best_lane(struct four a)
+{
+    struct four b = {_mm256_permute2f128_pd(a.area, a.area, 1),
+                     _mm256_permute2f128_pd(a.at, a.at, 1), _mm256_permute2f128_pd(a.y, a.y, 1)};
+
+    a = better_of_any(a, b);
+    b = (struct four){_mm256_permute_pd(a.area, 5), _mm256_permute_pd(a.at, 5),
+                      _mm256_permute_pd(a.y, 5)};
+    return better_of_any(a, b);
+}
+
+/* One bucket seen from the point (prev, base), which stands in every lane. The way from one pick to the
+ * next is what costs; so index and value of the best travel with its area and are never fetched again.
+ * The factor 0.5 changes no order unless areas are subnormal; then, and with any NaN, *is_odd says that
+ * the plain pick has to decide. */
+AVX2 struct four pick_avx2(const double *data, size_t low, size_t high, struct four prev,
+                           double mean_x, double mean_y, bool *is_odd)
+{
+    const __m256d dy = _mm256_sub_pd(_mm256_set1_pd(mean_y), prev.y);
+    const __m256d dx = _mm256_sub_pd(prev.at, _mm256_set1_pd(mean_x));
+    const __m256d end = _mm256_set1_pd((double)(int64_t)high), sign = _mm256_set1_pd(-0.0);
+    __m256d k = _mm256_add_pd(_mm256_set1_pd((double)(int64_t)low), _mm256_setr_pd(0, 1, 2, 3));
+    __m256d odd = _mm256_setzero_pd();
+    struct four best = {_mm256_set1_pd(-1.0), k, prev.y};
+
+    for (size_t i = low; i < high; i += 4) {
+        struct four f = {.at = k, .y = _mm256_loadu_pd(data + i)};
+        __m256d a = _mm256_mul_pd(_mm256_sub_pd(prev.at, k), dy);
+        __m256d b = _mm256_mul_pd(dx, _mm256_sub_pd(f.y, prev.y));
+        __m256d inside = _mm256_cmp_pd(k, end, _CMP_LT_OQ);
+
+        /* Zero outside: no better than what is inside, which has the lower index. */
+        f.area = _mm256_and_pd(_mm256_andnot_pd(sign, _mm256_sub_pd(a, b)), inside);
+        odd = _mm256_or_pd(odd, _mm256_cmp_pd(f.area, f.area, _CMP_UNORD_Q));
+        best = better(best, f);
+        k = _mm256_add_pd(k, _mm256_set1_pd(4));
+    }
+    best = best_lane(best);
+
+    __m256d tiny = _mm256_and_pd(_mm256_cmp_pd(best.area, _mm256_setzero_pd(), _CMP_GT_OQ),
+                                 _mm256_cmp_pd(best.area, _mm256_set1_pd(4 * DBL_MIN), _CMP_LT_OQ));
+    *is_odd = _mm256_movemask_pd(_mm256_or_pd(odd, tiny)) != 0;
+    return best;
+}
+
+/* Leaves no upper halves of registers behind: code without AVX would wait for them at every step. */
+__attribute__((target("avx2"), noinline)) static struct point
+batch_avx2(const double *data, struct buckets *b, struct point begin, double *out)
+{
+    struct four prev = {_mm256_setzero_pd(), _mm256_set1_pd((double)(int64_t)begin.at),
+                        _mm256_set1_pd(begin.y)};
+    struct point end;
+
+    for (size_t i = 0; i < b->count; i++) {
+        bool is_odd = true;
+        struct four best = prev;
+
+        /* The vectors of the last buckets would read past the end. */
+        if (b->from[i] + 4 <= b->n)
+            best =
+                pick_avx2(data, b->low[i], b->from[i], prev, b->mean_x[i], b->mean_y[i], &is_odd);
+        if (is_odd) {
+            double at = _mm256_cvtsd_f64(prev.at), y = _mm256_cvtsd_f64(prev.y);
+
+            _mm256_zeroupper();
+            size_t pick = pick_plain(data, b, i, (size_t)(int64_t)at, y);
+            best.at = _mm256_set1_pd((double)(int64_t)pick);
+            best.y = _mm256_set1_pd(data[pick]);
+        }
+        prev = best;
+        out[++b->done] = _mm256_cvtsd_f64(prev.y);
+    }
+    end = (struct point){(size_t)(int64_t)_mm256_cvtsd_f64(prev.at), _mm256_cvtsd_f64(prev.y)};
+    _mm256_zeroupper();
+    return end;
+}
+
+#undef AVX2
 #endif
 
-typedef void run_fn(const double *data, size_t n, size_t m, double *out);
+typedef struct point batch_fn(const double *data, struct buckets *b, struct point prev,
+                              double *out);
 
-static run_fn *run_for_this_machine(void)
+static batch_fn *batch_for_this_machine(void)
 {
 #if HAVE_AVX2
     if (__builtin_cpu_supports("avx2"))
-        return run_avx2;
+        return batch_avx2;
 #endif
-    return run_plain;
+    return batch_plain;
 }
 
 void ta_resample_run(const struct ta_resample *plan, const double *data, size_t n, double *out)
@@ -245,7 +301,14 @@ void ta_resample_run(const struct ta_resample *plan, const double *data, size_t 
 
     assert(plan->is_changed && n >= TA_RESAMPLE_MIN && n <= TA_RESAMPLE_MAX && m >= 2 && m < n);
     out[0] = data[0];
-    if (m > 2)
-        run_for_this_machine()(data, n, m, out);
+    if (m > 2) {
+        batch_fn *batch = batch_for_this_machine();
+        struct point prev = {0, data[0]};
+        struct buckets b;
+
+        buckets_init(&b, n, m);
+        while (buckets_next(&b, data))
+            prev = batch(data, &b, prev, out);
+    }
     out[m - 1] = data[n - 1];
 }

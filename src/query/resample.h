@@ -4,7 +4,7 @@
  * (spec: metric-store 6), so that a client sees the same points as from the reference. The method
  * is Sveinn Steinarsson's "Downsampling Time Series for Visual Representation" (2013).
  *
- * Pure functions over arrays. No memory of their own beyond 2 KiB of stack.
+ * Pure functions over arrays. No memory of their own beyond 3 KiB of stack.
  */
 #ifndef TARN_QUERY_RESAMPLE_H
 #define TARN_QUERY_RESAMPLE_H

@@ -28,10 +28,20 @@ static double cpu_s(void)
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-static void fill_series(struct ta_store *s, const char *host, uint32_t metric, const char *type,
-                        unsigned kind, uint64_t seed, int64_t freq_s, int n)
+/* The i-th of the kinds that nodes of the fleet send. */
+static const struct column_kind *fleet_kind(unsigned i)
 {
-    struct ta_column_key key = {metric, ta_str(type), TA_STR("")};
+    unsigned kind = 0;
+
+    for (unsigned left = i + 1;; kind = (kind + 1) % n_column_kinds)
+        if (column_kinds[kind].weight > 0 && --left == 0)
+            return &column_kinds[kind];
+}
+
+static void fill_series(struct ta_store *s, const char *host, uint32_t metric, unsigned kind,
+                        uint64_t seed, int64_t freq_s, int n)
+{
+    struct ta_column_key key = {metric, TA_STR(""), TA_STR("")};
     struct column column;
     struct ta_writer w;
     int64_t last = T0 + freq_s * n;
@@ -41,36 +51,54 @@ static void fill_series(struct ta_store *s, const char *host, uint32_t metric, c
         abort();
     int64_t col = ta_writer_column(&w, &key);
     for (int i = 0; i < n; i++) {
-        double v = column_kinds[kind].next(&column);
+        double v = fleet_kind(kind)->next(&column);
         if (!isnan(v) && ta_writer_append(&w, (uint32_t)col, T0 + freq_s * i, v) < 0)
             abort();
     }
     ta_writer_end(&w);
 }
 
-static struct ta_store *fill_store(void)
+/* Tick by tick, as a node sends its threads. */
+static void fill_threads(struct ta_store *s, int n)
 {
-    struct ta_store *s = feed_store(&ta_heap, "raw 10 none,sum 60 sum,avg 60 avg,node 60 none");
-    unsigned kind = 0;
+    static struct column columns[THREADS];
+    uint32_t cols[THREADS];
+    struct ta_writer w;
 
-    if (!s)
+    if (ta_writer_begin(&w, s, TA_STR("c"), TA_STR("a"), T0 + 60 * n, NULL) < 0)
         abort();
-    for (unsigned i = 0; i < 16; i++, kind++) {
-        char host[16];
-        while (column_kinds[kind % n_column_kinds].weight == 0)
-            kind++;
-        snprintf(host, sizeof(host), "r%u", i);
-        fill_series(s, host, 0, "", kind % n_column_kinds, i + 1, 10, DAY_SLOTS);
-    }
     for (unsigned t = 0; t < THREADS; t++) {
         char type[16];
         snprintf(type, sizeof(type), "hwthread%u", t);
-        fill_series(s, "a", 1, type, t % n_column_kinds, t + 100, 60, 2880);
+        struct ta_column_key key = {1, ta_str(type), TA_STR("")};
+        cols[t] = (uint32_t)ta_writer_column(&w, &key);
+        column_init(&columns[t], t + 100);
     }
+    for (int i = 0; i < n; i++)
+        for (unsigned t = 0; t < THREADS; t++) {
+            double v = fleet_kind(t)->next(&columns[t]);
+            if (!isnan(v) && ta_writer_append(&w, cols[t], T0 + 60 * i, v) < 0)
+                abort();
+        }
+    ta_writer_end(&w);
+}
+
+static struct ta_store *fill_store(void)
+{
+    struct ta_store *s = feed_store(&ta_heap, "raw 10 none,sum 60 sum,avg 60 avg,node 60 none");
+
+    if (!s)
+        abort();
+    for (unsigned i = 0; i < 16; i++) {
+        char host[16];
+        snprintf(host, sizeof(host), "r%u", i);
+        fill_series(s, host, 0, i, i + 1, 10, DAY_SLOTS);
+    }
+    fill_threads(s, 2880);
     for (unsigned h = 0; h < HOSTS; h++) {
         char host[16];
         snprintf(host, sizeof(host), "n%03u", h);
-        fill_series(s, host, 3, "", h % n_column_kinds, h + 1000, 60, 1440);
+        fill_series(s, host, 3, h, h + 1000, 60, 1440);
     }
     while (ta_store_keep(s, T0 + 10 * 86400, T0 + 10 * 86400, 100000) > 0)
         continue;
