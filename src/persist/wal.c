@@ -46,6 +46,22 @@ int ta_wal_segment_number(const char *name, uint64_t *out)
     return TA_OK;
 }
 
+int ta_wal_note_segment(struct ta_wal *w, struct ta_wal_segment segment)
+{
+    if (w->n_segments == w->cap_segments) {
+        size_t cap = w->cap_segments ? w->cap_segments * 2 : 16;
+        struct ta_wal_segment *grown =
+            ta_resize(w->conf.alloc, w->segments, w->cap_segments * sizeof(*w->segments),
+                      cap * sizeof(*w->segments));
+        if (!grown)
+            return TA_ENOMEM;
+        w->segments = grown;
+        w->cap_segments = cap;
+    }
+    w->segments[w->n_segments++] = segment;
+    return TA_OK;
+}
+
 /* ---- life ------------------------------------------------------------------------------------ */
 
 static void set_defaults(struct ta_wal_conf *c)
@@ -71,6 +87,7 @@ static void free_parts(struct ta_wal *w)
         ta_buf_done(&w->buffers[i].bytes);
         ta_wal_names_done(&w->names[i]);
     }
+    ta_release(w->conf.alloc, w->segments, w->cap_segments * sizeof(*w->segments));
     pthread_cond_destroy(&w->work);
     pthread_cond_destroy(&w->settled);
     pthread_mutex_destroy(&w->lock);
@@ -93,6 +110,7 @@ static int init_parts(struct ta_wal *w, struct ta_err *err)
         struct wal_buffer *b = &w->buffers[i];
         ta_buf_init(&b->bytes, alloc, w->conf.buffer_bytes);
         b->record_at = NO_RECORD;
+        b->newest_s = INT64_MIN;
         b->first = b->next = w->conf.next_sequence;
         ta_wal_names_init(&w->names[i], alloc);
         if (ta_buf_reserve(&b->bytes, w->conf.buffer_bytes) < 0)
@@ -111,6 +129,12 @@ static int init_parts(struct ta_wal *w, struct ta_err *err)
         return ta_fail(err, TA_ENOMEM, "log");
     memcpy(w->dir, w->conf.dir, w->dir_room);
     w->conf.dir = w->dir;
+    for (size_t i = 0; i < w->conf.n_old_segments; i++) {
+        int r = ta_wal_note_segment(w, w->conf.old_segments[i]);
+        if (r < 0)
+            return ta_fail(err, r, "log");
+    }
+    w->conf.old_segments = NULL;
     return TA_OK;
 }
 
@@ -327,6 +351,7 @@ static uint64_t commit_locked(struct ta_wal *w, const struct ta_wal_batch *batch
     }
     for (size_t i = 0, end; i < batch->n; i = end) {
         end = same_time(batch, i);
+        b->newest_s = batch->ts_s[i] > b->newest_s ? batch->ts_s[i] : b->newest_s;
         open_record(b, (end - i) * SAMPLE_BOUND + 64);
         int r = ta_log_put_samples(&b->bytes, batch->host->host_id, batch->ts_s[i],
                                    batch->columns + i, batch->values + i, end - i);
@@ -442,6 +467,18 @@ static int drop_file(struct ta_wal *w, uint64_t number, struct ta_err *err)
     return r;
 }
 
+static void forget_segments(struct ta_wal *w, uint64_t below)
+{
+    size_t gone = 0;
+
+    pthread_mutex_lock(&w->lock);
+    while (gone < w->n_segments && w->segments[gone].number < below)
+        gone++;
+    memmove(w->segments, w->segments + gone, (w->n_segments - gone) * sizeof(*w->segments));
+    w->n_segments -= gone;
+    pthread_mutex_unlock(&w->lock);
+}
+
 int ta_wal_drop(struct ta_wal *w, uint64_t segment, struct ta_err *err)
 {
     struct ta_vfs *vfs = w->conf.vfs;
@@ -462,7 +499,21 @@ int ta_wal_drop(struct ta_wal *w, uint64_t segment, struct ta_err *err)
     dir->ops->close(dir);
     if (r == TA_OK)
         r = vfs->sync_dir(vfs, w->dir, err);
+    if (r == TA_OK && result == TA_OK)
+        forget_segments(w, segment);
     return r < 0 ? r : result;
+}
+
+uint64_t ta_wal_first_needed(struct ta_wal *w, int64_t boundary_s, int64_t reach_s)
+{
+    size_t i = 0;
+
+    pthread_mutex_lock(&w->lock);
+    while (i + 1 < w->n_segments && w->segments[i].newest_s < boundary_s - reach_s)
+        i++;
+    uint64_t number = w->segments[i].number;
+    pthread_mutex_unlock(&w->lock);
+    return number;
 }
 
 void ta_wal_counts(struct ta_wal *w, struct ta_wal_counts *out)

@@ -5,7 +5,7 @@
  * that came during the last one). A writer gets a ticket, the sequence of the record that its samples are
  * in; when ta_wal_ticket() has reached it, the samples survive a power cut.
  *
- * Memory: two buffers of `buffer_bytes`, plus the table of what the segment has named (about 40 bytes a
+ * Memory: two buffers of `buffer_bytes`, 16 bytes a segment on disk, plus the table of what the segment has named (about 40 bytes a
  * host and the names of each shape's columns). Full buffers refuse (TA_EAGAIN): the caller lets go of its
  * lock, waits for room (ta_wal_wait_room) and repeats, so a slow disk slows the senders and drops nothing.
  *
@@ -44,6 +44,12 @@ struct ta_wal_listener {
     void (*notify)(struct ta_wal_listener *self);
 };
 
+/* A segment and the newest time stamp in it; INT64_MIN when it has no sample. */
+struct ta_wal_segment {
+    uint64_t number;
+    int64_t newest_s;
+};
+
 struct ta_wal_conf {
     struct ta_vfs *vfs;
     const char *dir; /* exists; borrowed for the log's life, as are vfs, clock and report */
@@ -58,6 +64,9 @@ struct ta_wal_conf {
     int64_t retry_ms;         /* between attempts while failing; 0: 1,000 */
     uint64_t next_segment, next_sequence; /* greater than any that recovery found; 0: first */
     uint64_t seed;                        /* random: salts of the segments */
+    /* Segments of earlier lives that are still there, ascending (copied). */
+    const struct ta_wal_segment *old_segments;
+    size_t n_old_segments;
 };
 
 struct ta_wal;
@@ -129,6 +138,11 @@ int ta_wal_cut(struct ta_wal *w, uint64_t *out_segment, struct ta_err *err);
 /* Deletes all segments of the directory below `segment`, those of earlier lives included, and syncs the
  * directory. A file that cannot be deleted is an error and stays for the next time. */
 int ta_wal_drop(struct ta_wal *w, uint64_t segment, struct ta_err *err);
+
+/* The first segment that must stay when snapshots cover every sample before `boundary_s`: all older ones
+ * hold nothing newer (to be given to ta_wal_drop). `reach_s`: how far a sample's slot may lie before its
+ * time stamp. */
+uint64_t ta_wal_first_needed(struct ta_wal *w, int64_t boundary_s, int64_t reach_s);
 
 struct ta_wal_counts {
     uint64_t samples, records, bytes; /* since the start */

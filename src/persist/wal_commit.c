@@ -31,6 +31,16 @@ static uint32_t next_salt(struct ta_wal *w)
 
 /* ---- segments -------------------------------------------------------------------------------- */
 
+static int list_segment(struct ta_wal *w, uint64_t number, struct ta_err *err)
+{
+    pthread_mutex_lock(&w->lock);
+    int r = ta_wal_note_segment(w, (struct ta_wal_segment){number, INT64_MIN});
+    w->counts.segments += r == TA_OK;
+    w->counts.segment_bytes += r == TA_OK ? TA_LOG_RECORDS_AT : 0;
+    pthread_mutex_unlock(&w->lock);
+    return r < 0 ? ta_fail(err, r, "log: no memory for its list of segments") : TA_OK;
+}
+
 int ta_wal_begin_segment(struct ta_wal *w, uint64_t number, uint64_t first_sequence,
                          struct ta_err *err)
 {
@@ -55,6 +65,8 @@ int ta_wal_begin_segment(struct ta_wal *w, uint64_t number, uint64_t first_seque
         r = ta_sync(file, err);
     if (r == TA_OK)
         r = vfs->sync_dir(vfs, w->dir, err);
+    if (r == TA_OK)
+        r = list_segment(w, number, err);
     if (r < 0) {
         (void)ta_close(&file, NULL); /* the first error is the one to tell */
         (void)vfs->unlink(vfs, path, NULL);
@@ -65,11 +77,7 @@ int ta_wal_begin_segment(struct ta_wal *w, uint64_t number, uint64_t first_seque
     w->at = w->reserved = TA_LOG_RECORDS_AT;
     w->chain =
         (struct ta_log_chain){.salt = head.salt, .previous = head.salt, .sequence = first_sequence};
-    pthread_mutex_lock(&w->lock);
     w->number = number;
-    w->counts.segments++;
-    w->counts.segment_bytes += TA_LOG_RECORDS_AT;
-    pthread_mutex_unlock(&w->lock);
     return TA_OK;
 }
 
@@ -154,6 +162,15 @@ static int write_flush(struct ta_wal *w, struct ta_err *err)
     return r < 0 ? r : sync_counted(w, b->bytes.len, err);
 }
 
+/* The last segment of the list gets the buffer. Known before the bytes are written: a segment may be said to
+ * hold something newer than it does, never the other way round. Under lock. */
+static void note_newest(struct ta_wal *w, int64_t newest_s)
+{
+    struct ta_wal_segment *last = &w->segments[w->n_segments - 1];
+
+    last->newest_s = newest_s > last->newest_s ? newest_s : last->newest_s;
+}
+
 /* ---- after a failure ----------------------------------------------------------------------------- */
 
 /* Cuts the dictionary into pieces of whole items; returns the length of the first one. */
@@ -208,6 +225,11 @@ static int write_again(struct ta_wal *w, struct ta_err *err)
     if (!record)
         return ta_fail(err, TA_ENOMEM, "no memory to write the log's names again");
     int r = ta_wal_begin_segment(w, w->number + 1, w->flush->first - before, err);
+    if (r == TA_OK) {
+        pthread_mutex_lock(&w->lock);
+        note_newest(w, w->flush->newest_s);
+        pthread_mutex_unlock(&w->lock);
+    }
     for (int i = 0; r == TA_OK && i < 2; i++)
         r = write_dictionary(w, dictionary, record, err);
     ta_release(w->conf.alloc, record, room);
@@ -250,6 +272,7 @@ static void settle(struct ta_wal *w)
     w->counts.trouble[0] = 0;
     atomic_store_explicit(&w->durable, w->flush->next, memory_order_release);
     ta_buf_reset(&w->flush->bytes);
+    w->flush->newest_s = INT64_MIN;
     w->flush->first = w->flush->next;
     w->flush->samples = 0;
     if (w->is_rotating) {
@@ -284,6 +307,7 @@ static void take(struct ta_wal *w)
     struct wal_buffer *taken = w->fill;
 
     ta_wal_close_record(taken);
+    note_newest(w, taken->newest_s);
     w->fill = w->flush;
     w->flush = taken;
     w->fill->first = w->fill->next = taken->next;

@@ -14,6 +14,7 @@ struct wal_buffer {
     size_t record_at;     /* offset of the open record's head; NO_RECORD: none is open */
     uint64_t first, next; /* sequences of the first record and of the one after the last */
     uint64_t samples;
+    int64_t newest_s; /* time stamp; INT64_MIN: none */
 };
 #define NO_RECORD SIZE_MAX
 
@@ -35,6 +36,8 @@ struct ta_wal {
     uint64_t cuts_wanted, cuts_done; /* requests numbered from 1; the newest that is served */
     uint64_t cut_segment;            /* first segment after that cut */
     struct ta_wal_counts counts;
+    struct ta_wal_segment *segments; /* on disk, ascending; the last one is being written */
+    size_t n_segments, cap_segments;
 
     _Atomic uint64_t durable;      /* every record below this sequence is */
     _Atomic uint64_t failed_below; /* tickets below it and not durable have failed */
@@ -58,6 +61,9 @@ struct ta_wal {
 
 /* Closes the open record of b, if any. */
 void ta_wal_close_record(struct wal_buffer *b);
+
+/* Adds to the list of segments. Under lock, or before the thread runs. TA_ENOMEM. */
+int ta_wal_note_segment(struct ta_wal *w, struct ta_wal_segment segment);
 
 /* The thread. */
 void *ta_wal_run(void *wal);

@@ -220,6 +220,33 @@ static void a_cut_divides_samples_and_old_segments_can_go(void **state)
     place_close(&p);
 }
 
+static void a_segment_is_needed_until_its_newest_sample_is_covered(void **state)
+{
+    struct place p = {0};
+    struct ta_wal_segment old[] = {{1, 100}, {2, INT64_MIN}, {3, 300}};
+    uint64_t segment = 0;
+
+    (void)state;
+    place_open(&p, TA_DURABILITY_SYNC);
+    assert_int_equal(ta_wal_close(p.wal, NULL), TA_OK);
+    p.conf.old_segments = old;
+    p.conf.n_old_segments = 3;
+    p.conf.next_segment = 4;
+    assert_int_equal(ta_wal_open(&p.wal, &p.conf, NULL), TA_OK);
+    ta_wal_wait(p.wal, add_tick(p.wal, 7, 500), 10000);
+    ta_wal_wait(p.wal, add_tick(p.wal, 7, 400), 10000);
+    assert_int_equal(ta_wal_cut(p.wal, &segment, NULL), TA_OK);
+    assert_int_equal(ta_wal_first_needed(p.wal, 100, 0), 1);
+    assert_int_equal(ta_wal_first_needed(p.wal, 101, 0), 3);
+    assert_int_equal(ta_wal_first_needed(p.wal, 310, 10), 3);
+    assert_int_equal(ta_wal_first_needed(p.wal, 311, 10), 4);
+    assert_int_equal(ta_wal_first_needed(p.wal, 500, 0), 4);
+    assert_int_equal(ta_wal_first_needed(p.wal, 501, 0), 5);
+    assert_int_equal(ta_wal_drop(p.wal, 5, NULL), TA_OK);
+    assert_int_equal(ta_wal_first_needed(p.wal, 0, 0), 5);
+    place_close(&p);
+}
+
 static void a_full_segment_is_followed_by_another(void **state)
 {
     struct place p = {0};
@@ -326,6 +353,7 @@ int main(void)
         cmocka_unit_test(every_name_is_said_in_exactly_two_records),
         cmocka_unit_test(more_than_the_buffers_hold_waits_and_loses_nothing),
         cmocka_unit_test(a_cut_divides_samples_and_old_segments_can_go),
+        cmocka_unit_test(a_segment_is_needed_until_its_newest_sample_is_covered),
         cmocka_unit_test(a_full_segment_is_followed_by_another),
         cmocka_unit_test(interval_mode_answers_at_once_and_writes_soon),
         cmocka_unit_test(writers_and_cuts_mix),
