@@ -55,7 +55,7 @@ FUZZ_SRC  := $(wildcard tests/fuzz/fuzz_*.c)
 ALL_SRC   := $(LIB_SRC) $(APP_SRC) $(SUP_SRC) $(TEST_SRC) $(BENCH_SRC) $(FUZZ_SRC)
 
 .DEFAULT_GOAL := all
-.PHONY: all config test check bench fuzz soak install clean format check-layers check-headers \
+.PHONY: all config tests test check bench fuzz soak install clean format check-layers check-headers \
         check-format tidy compile_commands.json
 
 all: $(BUILD)/libtarn.a $(if $(wildcard src/app/main.c),$(BUILD)/tarn)
@@ -85,6 +85,8 @@ $(BUILD)/tests/unit/test_app_%: $(BUILD)/tests/unit/test_app_%.o $(SUP_OBJ) $(AP
 
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(SUP_OBJ) $(BUILD)/libtarn.a
 	$(CC) -pthread $(CFLAGS) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs cmocka) $(PKG_LIBS) $(LDLIBS)
+
+tests: $(TESTS)
 
 test: $(TESTS) all
 	@BUILD=$(BUILD) tools/run-tests $(TESTS)

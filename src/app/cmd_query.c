@@ -349,6 +349,9 @@ static int exchange(const struct plan *p, struct ta_str request, const char *aut
     else if (r == TA_OK)
         r = show_answer(p, &answer->body, out, err);
     ta_rest_client_free(client);
+    /* A URL with a password in it stays out of messages. */
+    if (r == TA_EIO && !strchr(url, '@'))
+        return ta_fail_context(err, r, "%s: ", url);
     return r;
 }
 

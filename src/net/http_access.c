@@ -64,6 +64,11 @@ int64_t ta_http_body_length(const struct ta_http_req *q)
     return q->length;
 }
 
+unsigned ta_http_worker_of(const struct ta_http_req *q)
+{
+    return (unsigned)(q->worker - q->worker->server->workers);
+}
+
 int64_t ta_http_started_mono_ns(const struct ta_http_req *q)
 {
     return q->start_ns;

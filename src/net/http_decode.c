@@ -4,6 +4,7 @@
 #include "net/http.h"
 
 #include <stdbool.h>
+#include <string.h>
 #include <strings.h>
 #include <zlib.h>
 #include <zstd.h>
@@ -20,6 +21,8 @@ struct http_decode {
     uint32_t ratio_max;
     bool is_whole;   /* at the end of a gzip member or zstd frame */
     bool may_follow; /* another member may follow */
+    bool is_unseen;  /* gzip was announced, no byte of it has come */
+    bool is_plain;   /* gzip was announced, but the bytes are not */
 };
 
 /* Both libraries free through a pointer without a size; the arena forgets all at once. */
@@ -88,6 +91,7 @@ int http_decode_new(struct http_decode **out, struct ta_str coding, uint64_t byt
         return TA_ENOMEM;
     *d = (struct http_decode){.out = piece, .bytes_max = bytes_max, .ratio_max = ratio_max};
     d->may_follow = !is_word(coding, "deflate");
+    d->is_unseen = zlib && d->may_follow;
     int r = zlib ? new_zlib(d, arena) : new_zstd(d, arena);
     if (r < 0)
         return r;
@@ -151,6 +155,32 @@ static int run_zstd(struct http_decode *d, struct ta_str *in, struct ta_err *err
     return TA_OK;
 }
 
+static int run_plain(struct http_decode *d, struct ta_str *in)
+{
+    size_t n = in->len < TA_HTTP_PIECE ? in->len : TA_HTTP_PIECE;
+
+    if (n)
+        memcpy(d->out, in->at, n);
+    d->len = n;
+    *in = (struct ta_str){in->at + n, in->len - n};
+    d->n_in += n;
+    d->is_whole = true;
+    return TA_OK;
+}
+
+static int run(struct http_decode *d, struct ta_str *in, struct ta_err *err)
+{
+    /* The reference ignores Content-Encoding, so senders that announce gzip and send text work there;
+     * no text begins with the magic of gzip. */
+    if (d->is_unseen && in->len) {
+        d->is_unseen = false;
+        d->is_plain = in->at[0] != '\x1f';
+    }
+    if (d->is_plain)
+        return run_plain(d, in);
+    return d->z ? run_zlib(d, in, err) : run_zstd(d, in, err);
+}
+
 int http_decode_next(struct http_decode *d, struct ta_str *in, struct ta_str *piece,
                      struct ta_err *err)
 {
@@ -162,7 +192,7 @@ int http_decode_next(struct http_decode *d, struct ta_str *in, struct ta_str *pi
             return 0;
         if (!in->len && d->is_whole)
             return 0;
-        int r = d->z ? run_zlib(d, in, err) : run_zstd(d, in, err);
+        int r = run(d, in, err);
         if (r < 0)
             return r;
         d->n_out += d->len;
@@ -184,7 +214,7 @@ void http_decode_taken(struct http_decode *d, size_t n)
 
 int http_decode_end(const struct http_decode *d, struct ta_err *err)
 {
-    if (d->is_whole)
+    if (d->is_whole || d->is_unseen)
         return TA_OK;
     return ta_fail(err, TA_EFORMAT, "the compressed body ends early");
 }

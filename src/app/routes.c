@@ -1,0 +1,47 @@
+#include "app/routes.h"
+
+enum need { NEED_READ, NEED_WRITE, NEED_ADMIN, NEED_NOTHING };
+
+static const struct {
+    const char *path;
+    unsigned methods;
+    enum need need;
+    const struct ta_http_handler *handler;
+} rows[] = {
+    {"/api/query", TA_HTTP_GET | TA_HTTP_POST, NEED_READ, &ta_handle_query},
+    {"/api/write", TA_HTTP_POST, NEED_WRITE, &ta_handle_write},
+    {"/api/free", TA_HTTP_POST, NEED_ADMIN, &ta_handle_free},
+    {"/api/debug", TA_HTTP_GET, NEED_ADMIN, &ta_handle_debug},
+    {"/api/healthcheck", TA_HTTP_GET, NEED_READ, &ta_handle_health},
+    {"/healthz", TA_HTTP_GET, NEED_NOTHING, &ta_handle_alive},
+};
+_Static_assert(TA_COUNT(rows) <= TA_ROUTES_MAX, "room for every route");
+
+static uint32_t role_bits(const struct ta_conf_strings *roles)
+{
+    uint32_t bits = 0;
+
+    for (size_t i = 0; i < roles->n; i++)
+        bits |= ta_conf_role(roles->at[i]);
+    return bits;
+}
+
+size_t ta_routes_make(struct ta_http_route *routes, const struct ta_config *config)
+{
+    const struct ta_conf_roles *roles = &config->tarn.roles;
+    const uint32_t bits[] = {[NEED_READ] = role_bits(&roles->read),
+                             [NEED_WRITE] = role_bits(&roles->write),
+                             [NEED_ADMIN] = role_bits(&roles->admin),
+                             [NEED_NOTHING] = 0};
+
+    for (size_t i = 0; i < TA_COUNT(rows); i++)
+        routes[i] = (struct ta_http_route){
+            .path = rows[i].path,
+            .methods = rows[i].methods,
+            .subpaths = rows[i].need != NEED_NOTHING,
+            .auth = rows[i].need == NEED_NOTHING ? TA_HTTP_OPEN : TA_HTTP_BEARER,
+            .roles = bits[rows[i].need],
+            .handler = rows[i].handler,
+        };
+    return TA_COUNT(rows);
+}

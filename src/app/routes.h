@@ -1,0 +1,47 @@
+/* routes.h - the paths of the server and what their handlers work with.
+ *
+ *     GET, POST  /api/query        handle_query.c       (POST is ours: proxies drop bodies of GET)
+ *     POST       /api/write        handle_write.c
+ *     POST       /api/free         handle_free.c
+ *     GET        /api/debug        handle_debug.c
+ *     GET        /api/healthcheck  handle_health.c
+ *     GET        /healthz          handle_health.c      (ours: is the process there?)
+ *
+ * All but /healthz also answer below their path, as the reference does. (spec: http-api 1)
+ */
+#ifndef TARN_APP_ROUTES_H
+#define TARN_APP_ROUTES_H
+
+#include "app/conf.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "net/http.h"
+#include "query/request.h"
+#include "store/store.h"
+
+enum { TA_ROUTES_MAX = 8, TA_WORKERS_MAX = 64 };
+
+struct ta_ingest;
+
+/* One per server; ta_http_app() of every handler. Immutable while requests run. */
+struct ta_app {
+    struct ta_store *store;
+    struct ta_ingest *ingests[TA_WORKERS_MAX]; /* one per HTTP worker, used by it alone */
+    struct ta_clock *clock;
+    struct ta_log *log;
+    struct ta_alloc *alloc; /* a budget for what requests hold beside their arena */
+    struct ta_query_limits query_limits;
+    size_t line_bytes_max;
+};
+
+extern const struct ta_http_handler ta_handle_query;
+extern const struct ta_http_handler ta_handle_write;
+extern const struct ta_http_handler ta_handle_free;
+extern const struct ta_http_handler ta_handle_debug;
+extern const struct ta_http_handler ta_handle_health;
+extern const struct ta_http_handler ta_handle_alive;
+
+/* Fills the table with the roles of the configuration; returns the number of rows. */
+size_t ta_routes_make(struct ta_http_route *routes, const struct ta_config *config);
+
+#endif

@@ -1,0 +1,48 @@
+/* server.h - the metric store as a running server: everything wired together.
+ *
+ *     open     port bound, key and certificate read, store made; nothing runs yet
+ *     start    threads run, requests are answered
+ *     reload   a new configuration takes effect as far as it can while running
+ *     stop     connections drain, threads end
+ *
+ * Between open and start privileges are dropped: open does what needs root, start what the
+ * network can see.
+ */
+#ifndef TARN_APP_SERVER_H
+#define TARN_APP_SERVER_H
+
+#include "app/conf.h"
+#include "app/keeper.h"
+#include "app/routes.h"
+#include "net/http.h"
+
+#include <stdbool.h>
+
+struct ta_server {
+    const struct ta_config *config; /* as started with */
+    struct ta_clock *clock;
+    struct ta_log *log;
+    struct ta_metrics *metrics;
+    struct ta_store *store;
+    unsigned n_workers;
+    struct ta_budget requests; /* what requests hold beside their arenas */
+    struct ta_jwt *jwt;        /* NULL: no authentication */
+    struct ta_http_server *http;
+    struct ta_http_route routes[TA_ROUTES_MAX];
+    struct ta_app app; /* what handlers see */
+    struct ta_keeper keeper;
+    bool is_tls;
+};
+
+/* Borrows config, clock and log until the close. On failure nothing is left. */
+int ta_server_open(struct ta_server *s, const struct ta_config *config, struct ta_clock *clock,
+                   struct ta_log *log, struct ta_err *err);
+int ta_server_start(struct ta_server *s, struct ta_err *err);
+/* Takes over from `config`: certificate, key, token key, memory cap, retention, new metrics. What
+ * can not be taken is said in the log and stays as it was. Borrows config for the call. */
+void ta_server_reload(struct ta_server *s, const struct ta_config *config);
+/* Requests that run get up to deadline_ms. Returns how many were cut. */
+int ta_server_stop(struct ta_server *s, uint32_t deadline_ms);
+void ta_server_close(struct ta_server *s); /* after stop, or when it never started */
+
+#endif
