@@ -1,0 +1,110 @@
+"""Other people's readers see in our Parquet files the rows that were written.
+
+The rows are those of tests/support/pq_sample.c: change both.
+"""
+import os
+import pathlib
+import subprocess
+
+import pytest
+
+pa = pytest.importorskip("pyarrow")
+pq = pytest.importorskip("pyarrow.parquet")
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = ROOT / os.environ.get("BUILD", "build")
+ROWS = 200000
+
+
+def expected():
+    rows = range(ROWS)
+    return {
+        "flag": [i % 3 == 0 for i in rows],
+        "i32": [i * 7 - 1000 for i in rows],
+        "i32_opt": [-i if i % 5 else None for i in rows],
+        "i64": [1700000000 + 60 * i for i in rows],
+        "f32": [i / 4 for i in rows],
+        "f64": [(i % 100) * 0.5 for i in rows],
+        "f64_opt": [i / 8 if i % 7 >= 3 else None for i in rows],
+        "name": [f"host{i // 1000}" for i in rows],
+        "text": [f"t{i}" if i % 4 != 1 else None for i in rows],
+        "blob": [bytes([i % 251]) * (i % 17) for i in rows],
+        "i64_dict": [i // 100 for i in rows],
+        "flag_opt": [i % 3 == 0 if i // 10 % 2 else None for i in rows],
+        "all_null": [None] * ROWS,
+    }
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory):
+    path = tmp_path_factory.mktemp("parquet") / "sample.parquet"
+    program = BUILD / "tests/unit/test_parquet_file"
+    if not program.exists():
+        pytest.skip(f"{program} is not built")
+    subprocess.run(
+        [program],
+        check=True,
+        capture_output=True,
+        env={**os.environ, "TARN_PARQUET_SAMPLE": str(path)},
+    )
+    return path
+
+
+@pytest.fixture(scope="module")
+def want():
+    return expected()
+
+
+def test_pyarrow_reads_every_column_and_checks_every_page(sample, want):
+    table = pq.read_table(sample, page_checksum_verification=True)
+    assert table.num_rows == ROWS
+    for name in want:
+        assert table.column(name).to_pylist() == want[name], name
+
+
+def test_pyarrow_finds_schema_statistics_order_and_indexes(sample):
+    meta = pq.ParquetFile(sample).metadata
+    assert meta.num_row_groups > 1
+    assert meta.created_by.startswith("tarn version ")
+    assert meta.metadata[b"made.by"] == b"a test"
+    names = [meta.schema.column(i).name for i in range(meta.num_columns)]
+    group = meta.row_group(0)
+    chunk = {n: group.column(i) for i, n in enumerate(names)}
+    assert chunk["name"].statistics.min == "host0"
+    assert chunk["i64"].statistics.min == 1700000000
+    assert chunk["i64"].statistics.null_count == 0
+    assert not chunk["blob"].is_stats_set or not chunk["blob"].statistics.has_min_max
+    assert chunk["all_null"].statistics.null_count == group.num_rows
+    assert [c.column_index for c in group.sorting_columns] == [names.index("i64")]
+    assert chunk["i64"].has_column_index and chunk["i64"].has_offset_index
+    assert chunk["blob"].has_offset_index and not chunk["blob"].has_column_index
+    assert "BYTE_STREAM_SPLIT" in chunk["f32"].encodings
+    assert "DELTA_BINARY_PACKED" in chunk["i64"].encodings
+    assert "RLE_DICTIONARY" in chunk["name"].encodings
+
+
+def test_duckdb_reads_every_column(sample, want):
+    duckdb = pytest.importorskip("duckdb")
+    rows = duckdb.sql(f"select * from read_parquet('{sample}')").fetchall()
+    for i, name in enumerate(want):
+        assert [r[i] for r in rows] == want[name], name
+
+
+def test_duckdb_leaves_out_row_groups_by_their_statistics(sample):
+    duckdb = pytest.importorskip("duckdb")
+    groups = duckdb.sql(
+        f"select row_group_id, stats_min_value, stats_max_value from parquet_metadata('{sample}') "
+        "where path_in_schema = 'i64' order by 1"
+    ).fetchall()
+    assert all(int(a[2]) < int(b[1]) for a, b in zip(groups, groups[1:]))
+    found = duckdb.sql(
+        f"select name from read_parquet('{sample}') where i64 = 1700000000 + 60 * 150000"
+    ).fetchall()
+    assert found == [("host150",)]
+
+
+def test_polars_reads_every_column(sample, want):
+    polars = pytest.importorskip("polars")
+    frame = polars.read_parquet(sample)
+    for name in want:
+        assert frame[name].to_list() == want[name], name
