@@ -118,6 +118,12 @@ static int next_stretch(struct ta_rle *r)
         uint64_t groups = head >> 1;
         if (groups * r->width > room || groups > UINT32_MAX / 8)
             return TA_EFORMAT;
+        if (r->width == 0) {
+            /* Zeros that take no bytes, however many: a run in all but name. */
+            r->run_value = 0;
+            r->run_left = (uint32_t)groups * 8;
+            return TA_OK;
+        }
         r->packed = r->at;
         r->packed_left = (uint32_t)groups * 8;
         r->packed_done = 0;
