@@ -55,7 +55,7 @@ int ta_feed_verdict(const struct ta_feed *f, struct ta_err *err)
 
     if (refused == 0)
         return TA_OK;
-    return ta_fail(err, TA_EFORMAT, "%s (%" PRIu64 " lines refused, %" PRIu64 " stored)",
+    return ta_fail(err, TA_EFORMAT, "%s (lines refused: %" PRIu64 ", stored: %" PRIu64 ")",
                    f->first_bad.text, refused, f->counts.stored);
 }
 
@@ -207,7 +207,7 @@ static int take_block(struct ta_ingest *in, struct ta_feed *f, struct ta_str blo
 {
     size_t at = 0;
 
-    int r = take_lines(in, f, block, is_end, &at, err);
+    int r = block.len ? take_lines(in, f, block, is_end, &at, err) : TA_OK;
     in->rows.n = 0;
     if (r == TA_EAGAIN) {
         mark_return(in, f);
