@@ -69,29 +69,35 @@ double *ta_frame_make_row(struct ta_alloc *a, struct ta_frame *f, uint32_t slot)
     return ta_frame_row(f, slot);
 }
 
-int ta_frame_restride(struct ta_alloc *a, struct ta_frame *f, uint32_t stride)
+static bool is_empty(const double *row, uint32_t n)
 {
-    double *fresh[WINDOW_SLOTS] = {0};
-    size_t rows = (size_t)1 << f->shift;
-    size_t keep = stride < f->stride ? stride : f->stride;
+    for (uint32_t i = 0; i < n; i++)
+        if (row[i] == row[i])
+            return false;
+    return true;
+}
 
-    for (uint32_t i = 0; i < f->n_blocks; i++) {
-        if (!f->blocks[i])
+int ta_frame_restride(struct ta_alloc *a, struct ta_frame **frame, uint32_t stride)
+{
+    struct ta_frame *from = *frame, *to;
+    uint32_t n = stride < from->stride ? stride : from->stride;
+
+    if (ta_frame_new(&to, a, from->window, stride) < 0)
+        return TA_ENOMEM;
+    for (uint32_t slot = 0; slot < WINDOW_SLOTS; slot++) {
+        const double *row = ta_frame_row(from, slot);
+        double *copy;
+
+        if (!row || is_empty(row, n))
             continue;
-        fresh[i] = ta_alloc(a, rows * stride * sizeof(double));
-        if (!fresh[i]) {
-            while (i-- > 0)
-                ta_release(a, fresh[i], rows * stride * sizeof(double));
+        copy = ta_frame_make_row(a, to, slot);
+        if (!copy) {
+            ta_frame_free(a, to);
             return TA_ENOMEM;
         }
-        memset(fresh[i], 0xff, rows * stride * sizeof(double));
-        for (size_t row = 0; row < rows; row++)
-            memcpy(fresh[i] + row * stride, f->blocks[i] + row * f->stride, keep * sizeof(double));
+        memcpy(copy, row, n * sizeof(*copy));
     }
-    for (uint32_t i = 0; i < f->n_blocks; i++) {
-        ta_release(a, f->blocks[i], block_bytes(f));
-        f->blocks[i] = fresh[i];
-    }
-    f->stride = stride;
+    ta_frame_free(a, from);
+    *frame = to;
     return TA_OK;
 }

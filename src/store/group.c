@@ -112,16 +112,9 @@ static uint32_t frame_index(const struct ta_group *g, uint32_t window)
     return i;
 }
 
-static struct ta_frame *frame_find(const struct ta_group *g, uint32_t window)
+static int frame_add(struct ta_alloc *a, struct ta_group *g, uint32_t at, uint32_t window)
 {
-    uint32_t i = frame_index(g, window);
-
-    return i < g->n_frames && g->frames[i]->window == window ? g->frames[i] : NULL;
-}
-
-static int frame_add(struct ta_alloc *a, struct ta_group *g, uint32_t window, struct ta_frame **out)
-{
-    uint32_t at = frame_index(g, window);
+    struct ta_frame *f;
 
     if (g->n_frames == g->cap_frames) {
         uint32_t cap = g->cap_frames ? 2 * g->cap_frames : 2;
@@ -134,25 +127,24 @@ static int frame_add(struct ta_alloc *a, struct ta_group *g, uint32_t window, st
         g->frames = frames;
         g->cap_frames = cap;
     }
-    if (ta_frame_new(out, a, window, g->n_pos) < 0)
+    if (ta_frame_new(&f, a, window, g->n_pos) < 0)
         return TA_ENOMEM;
     memmove(g->frames + at + 1, g->frames + at, (g->n_frames - at) * sizeof(struct ta_frame *));
-    g->frames[at] = *out;
+    g->frames[at] = f;
     g->n_frames++;
     return TA_OK;
 }
 
 /* Rows are widened in steps while members join one by one, and cut to size before a second row is
  * made: the first row of a new host has found out how wide it is. */
-static int fit_stride(struct ta_alloc *a, struct ta_group *g, struct ta_frame *f, uint32_t slot,
-                      uint32_t pos)
+static int fit_stride(struct ta_alloc *a, const struct ta_group *g, struct ta_frame **f,
+                      uint32_t slot, uint32_t pos)
 {
-    if (pos >= f->stride) {
-        uint32_t stride = 2 * f->stride > pos ? 2 * f->stride : pos + 1;
+    uint32_t stride = (*f)->stride;
 
-        return ta_frame_restride(a, f, stride);
-    }
-    if (f->stride > g->n_pos + g->n_pos / 8 && !ta_frame_row(f, slot))
+    if (pos >= stride)
+        return ta_frame_restride(a, f, 2 * stride > pos ? 2 * stride : pos + 1);
+    if (stride > g->n_pos + g->n_pos / 8 && !ta_frame_row(*f, slot))
         (void)ta_frame_restride(a, f, g->n_pos); /* saves memory; without any it stays as it is */
     return TA_OK;
 }
@@ -160,20 +152,23 @@ static int fit_stride(struct ta_alloc *a, struct ta_group *g, struct ta_frame *f
 int ta_group_put(struct ta_alloc *a, struct ta_group *g, uint32_t slot, uint32_t pos, int64_t ts_s,
                  double v)
 {
-    struct ta_frame *f = frame_find(g, slot / WINDOW_SLOTS);
+    uint32_t window = slot / WINDOW_SLOTS;
+    uint32_t i = frame_index(g, window);
+    struct ta_frame **f;
     double *row;
 
     assert(slot < g->capacity && pos < g->n_pos);
     g->row.ts_s = TA_ROW_NONE;
-    if (!f && frame_add(a, g, slot / WINDOW_SLOTS, &f) < 0)
+    if ((i == g->n_frames || g->frames[i]->window != window) && frame_add(a, g, i, window) < 0)
         return TA_ENOMEM;
+    f = &g->frames[i];
     if (fit_stride(a, g, f, slot, pos) < 0)
         return TA_ENOMEM;
-    row = ta_frame_make_row(a, f, slot);
+    row = ta_frame_make_row(a, *f, slot);
     if (!row)
         return TA_ENOMEM;
     row[pos] = v;
-    if (f->stride >= g->n_pos) {
+    if ((*f)->stride >= g->n_pos) {
         g->row.ts_s = ts_s;
         g->row.cells = row;
     }

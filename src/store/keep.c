@@ -91,8 +91,16 @@ static void swap_segments(struct ta_group *g, const struct ta_merge *m, struct t
     g->n_segs -= m->n_segs - 1;
 }
 
+/* What the long runs were like is known to the next merge. */
+static void keep_hints(struct ta_host *h, const struct ta_group *g, const struct ta_merge *m)
+{
+    for (uint32_t pos = 0; pos < m->n_pos; pos++)
+        if (!(g->members[pos] & MEMBER_GONE))
+            h->states[g->members[pos]].hint = m->hints[pos];
+}
+
 /* Called with the host's shard locked, returns with nothing locked. */
-static int merge_group(struct ta_store *s, struct ta_shard *sd, const struct ta_host *h,
+static int merge_group(struct ta_store *s, struct ta_shard *sd, struct ta_host *h,
                        struct ta_group *g)
 {
     struct ta_keeper *k = &s->keeper;
@@ -112,6 +120,7 @@ static int merge_group(struct ta_store *s, struct ta_shard *sd, const struct ta_
     is_swapped = merged && !g->is_orphan;
     if (is_swapped) {
         swap_segments(g, &k->merge, merged);
+        keep_hints(h, g, &k->merge); /* the group is there, so its host is */
         sd->counts.merged_runs += k->merge.n_pos;
     }
     if (g->is_orphan)

@@ -54,15 +54,17 @@ static int64_t count_cells(const struct ta_host *h, uint32_t col, int64_t freq_s
 
     while (i < h->n_groups && n < total) {
         const struct ta_group *g = h->groups[i];
-        int64_t end_s = g->start_s + (int64_t)ta_group_len(g, pos) * freq_s;
         uint32_t next = ta_host_chain(h, col, freq_s, i + 1, &next_pos);
-        int64_t n_len = ta_read_steps(from_s, freq_s, end_s);
 
-        if (n_len < n)
-            n_len = n;
-        if (next == h->n_groups ||
-            (end_s < ta_group_cap_end(g) && to_s <= h->groups[next]->start_s))
-            return n_len < total ? n_len : total;
+        if (next == h->n_groups || to_s <= h->groups[next]->start_s) {
+            /* The last buffer that counts, unless it is full: then the next is looked at first. */
+            uint32_t len = ta_group_len(g, pos);
+            int64_t n_len = ta_read_steps(from_s, freq_s, g->start_s + (int64_t)len * freq_s);
+
+            n_len = n_len < n ? n : n_len;
+            if (next == h->n_groups || len < g->capacity)
+                return n_len < total ? n_len : total;
+        }
         n = ta_read_steps(from_s, freq_s, ta_group_cap_end(g));
         i = ta_read_next(h, col, freq_s, next, from_s + n * freq_s, &pos);
     }

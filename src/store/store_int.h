@@ -139,8 +139,8 @@ void ta_frame_free(struct ta_alloc *a, struct ta_frame *f);
 size_t ta_frame_bytes(const struct ta_frame *f);
 /* The row of a slot, made when it is not there; NULL = no memory. */
 double *ta_frame_make_row(struct ta_alloc *a, struct ta_frame *f, uint32_t slot);
-/* Rows of `stride` cells from now on; cells beyond are lost. 0 or TA_ENOMEM (nothing changed). */
-int ta_frame_restride(struct ta_alloc *a, struct ta_frame *f, uint32_t stride);
+/* Another frame of rows of `stride` cells in its place; cells beyond are lost. TA_ENOMEM: nothing changed. */
+int ta_frame_restride(struct ta_alloc *a, struct ta_frame **frame, uint32_t stride);
 
 /* ---- group.c ---------------------------------------------------------------------------------- */
 
