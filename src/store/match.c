@@ -61,35 +61,50 @@ static struct ta_str name_at(const struct ta_sel *sel, uint32_t i, bool *out_end
     return sel->kind == TA_SEL_EXACT ? sel->name : sel->names[i];
 }
 
-/* Moves to the next type that has columns: [a, b). */
-static bool next_type(struct ta_match *m)
+/* The column of a whole level by hash, when it has samples and so hides what is below. */
+static bool find_level(const struct ta_match *m, struct ta_str type, uint32_t *out_col)
+{
+    struct ta_column_key key = {.metric = m->sel->metric, .type = type};
+    int64_t col = m->sel->n_path == 1 ? ta_shape_find(m->host->shape, &key) : TA_ENOTFOUND;
+
+    if (col < 0 || !ta_host_has(m->host, (uint32_t)col))
+        return false;
+    *out_col = (uint32_t)col;
+    return true;
+}
+
+/* Moves on to the next type that has columns, to [a, b); or finds its only column at once. */
+enum type_found { TYPE_NONE, TYPE_RANGE, TYPE_COLUMN };
+
+static enum type_found next_type(struct ta_match *m, uint32_t *out_col)
 {
     const struct ta_sel *sel = m->sel->n_path ? &m->sel->path[0] : NULL;
     bool is_end = false;
 
+    m->stype_at = 0;
     if (!sel || sel->kind == TA_SEL_ANY) {
         m->a = m->type_at;
         while (m->a < m->hi && key_at(m, m->a).type.len == 0)
             m->a++;
         if (m->a >= m->hi)
-            return false;
+            return TYPE_NONE;
         m->b = m->type_at = bound_type(m, key_at(m, m->a).type, true);
-        m->stype_at = 0;
-        return true;
+        return TYPE_RANGE;
     }
     for (;;) {
         struct ta_str name = name_at(sel, m->type_at, &is_end);
 
         if (is_end)
-            return false;
+            return TYPE_NONE;
         m->type_at++;
         if (!name.len)
             continue;
+        if (find_level(m, name, out_col))
+            return TYPE_COLUMN;
         m->a = bound_type(m, name, false);
         m->b = bound_type(m, name, true);
-        m->stype_at = 0;
         if (m->a < m->b)
-            return true;
+            return TYPE_RANGE;
     }
 }
 
@@ -141,8 +156,7 @@ bool ta_match_next(struct ta_match *m, uint32_t *out_col)
 
     if (m->lo >= m->hi)
         return false;
-    if (!m->sel->n_path && m->type_at == m->lo && m->a == m->b && key_at(m, i).type.len == 0 &&
-        has_samples(m, i)) {
+    if (!m->sel->n_path && m->type_at == m->lo && key_at(m, i).type.len == 0 && has_samples(m, i)) {
         m->lo = m->hi; /* the host's own series hides all others */
         *out_col = m->host->shape->by_metric[i];
         return true;
@@ -152,7 +166,45 @@ bool ta_match_next(struct ta_match *m, uint32_t *out_col)
             *out_col = m->host->shape->by_metric[i];
             return true;
         }
-        if (!next_type(m))
+        m->a = m->b = 0;
+        switch (next_type(m, out_col)) {
+        case TYPE_NONE:
             return false;
+        case TYPE_COLUMN:
+            return true;
+        case TYPE_RANGE:
+            break;
+        }
     }
+}
+
+void ta_found_init(struct ta_found *f, const struct ta_host *h, const struct ta_selection *sel)
+{
+    uint32_t col;
+
+    f->n = 0;
+    for (ta_match_init(&f->match, h, sel); ta_match_next(&f->match, &col); f->n++)
+        if (f->n < TA_COUNT(f->cols))
+            f->cols[f->n] = col;
+    ta_found_rewind(f);
+}
+
+void ta_found_rewind(struct ta_found *f)
+{
+    const struct ta_host *h = f->match.host;
+    const struct ta_selection *sel = f->match.sel;
+
+    f->at = 0;
+    if (f->n > TA_COUNT(f->cols))
+        ta_match_init(&f->match, h, sel);
+}
+
+bool ta_found_next(struct ta_found *f, uint32_t *out_col)
+{
+    if (f->n > TA_COUNT(f->cols))
+        return ta_match_next(&f->match, out_col);
+    if (f->at == f->n)
+        return false;
+    *out_col = f->cols[f->at++];
+    return true;
 }

@@ -76,8 +76,8 @@ int ta_read_span(struct ta_store *s, const struct ta_selection *sel, int64_t fro
 {
     struct ta_span span = {.from_s = INT64_MAX};
     int64_t first_s = INT64_MAX;
+    struct ta_found found;
     struct ta_shard *sd;
-    struct ta_match m;
     struct ta_host *h;
     uint32_t col;
 
@@ -86,7 +86,8 @@ int ta_read_span(struct ta_store *s, const struct ta_selection *sel, int64_t fro
     h = ta_store_rdlock(s, sel->cluster, sel->host, &sd);
     if (!h)
         return TA_ENOTFOUND;
-    for (ta_match_init(&m, h, sel); ta_match_next(&m, &col); span.n_series++) {
+    ta_found_init(&found, h, sel);
+    while (ta_found_next(&found, &col)) {
         int64_t freq_s = ta_host_head(h, col)->freq_s;
         int64_t start_s = raise_from(h, col, freq_s, from_s);
 
@@ -98,14 +99,15 @@ int ta_read_span(struct ta_store *s, const struct ta_selection *sel, int64_t fro
     }
     if (span.from_s == INT64_MAX)
         span.from_s = first_s; /* no samples in the range: an empty span */
-    for (ta_match_init(&m, h, sel); ta_match_next(&m, &col);) {
+    for (ta_found_rewind(&found); ta_found_next(&found, &col);) {
         uint64_t n = (uint64_t)count_cells(h, col, span.freq_s, span.from_s, to_s);
 
         if (n > span.n_slots)
             span.n_slots = n;
     }
     ta_shard_unlock(sd);
-    if (!span.n_series)
+    span.n_series = found.n;
+    if (!found.n)
         return TA_ENOTFOUND;
     span.to_s = span.from_s + (int64_t)span.n_slots * span.freq_s;
     *out = span;
@@ -152,25 +154,25 @@ static int64_t sum_slice(struct ta_store *s, const struct ta_selection *sel, int
 {
     struct ta_shard *sd;
     struct ta_host *h = ta_store_rdlock(s, sel->cluster, sel->host, &sd);
-    struct ta_match m;
-    uint32_t col, n_series = 0;
-    int64_t cells;
+    struct ta_found found;
+    int64_t cells = 0;
+    uint32_t col;
 
     if (!h)
         return TA_ENOTFOUND;
-    for (ta_match_init(&m, h, sel); ta_match_next(&m, &col);)
-        n_series++;
-    cells = n_series ? TA_READ_HOLD / n_series + 1 : 0;
+    ta_found_init(&found, h, sel);
+    if (found.n)
+        cells = TA_READ_HOLD / found.n + 1;
     cells = cells < (int64_t)n ? cells : (int64_t)n;
     for (int64_t i = 0; i < cells; i++)
-        out[i] = n_series == 1 ? -0.0 : 0.0; /* -0.0 + v is v, bit for bit, for every v */
-    for (ta_match_init(&m, h, sel); ta_match_next(&m, &col);) {
+        out[i] = found.n == 1 ? -0.0 : 0.0; /* -0.0 + v is v, bit for bit, for every v */
+    while (ta_found_next(&found, &col)) {
         *out_freq_s = ta_host_head(h, col)->freq_s;
         add_series(h, col, *out_freq_s, from_s, out, cells);
     }
     ta_shard_unlock(sd);
-    *out_series = n_series;
-    return n_series ? cells : TA_ENOTFOUND;
+    *out_series = found.n;
+    return found.n ? cells : TA_ENOTFOUND;
 }
 
 int64_t ta_read_sum(struct ta_store *s, const struct ta_selection *sel, int64_t from_s, double *out,

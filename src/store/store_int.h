@@ -389,6 +389,18 @@ struct ta_match {
 void ta_match_init(struct ta_match *m, const struct ta_host *h, const struct ta_selection *sel);
 bool ta_match_next(struct ta_match *m, uint32_t *out_col);
 
+/* The same for who visits them more than once: the first are noted, more are looked for again. */
+struct ta_found {
+    struct ta_match match;
+    uint32_t n; /* columns found */
+    uint32_t at;
+    uint32_t cols[256];
+};
+
+void ta_found_init(struct ta_found *f, const struct ta_host *h, const struct ta_selection *sel);
+void ta_found_rewind(struct ta_found *f);
+bool ta_found_next(struct ta_found *f, uint32_t *out_col);
+
 /* ---- read.c ----------------------------------------------------------------------------------- */
 
 /* Smallest n >= 0 with from + n * freq >= t. */
