@@ -168,6 +168,17 @@ void http_conn_cut(struct http_conn *c)
 
 /* ---- Deadlines ---- */
 
+/* When the end of the client's bytes comes together with the last of them, the library's
+ * edge-triggered loop reads the bytes and never learns of the end. Closing our reading side makes
+ * the socket report it again. */
+static void look_for_end(struct http_conn *c)
+{
+    char byte;
+
+    if (recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
+        (void)shutdown(c->fd, SHUT_RD);
+}
+
 static void time_out(struct http_conn *c, const char *message)
 {
     http_count(&c->worker->counters.timed_out, 1);
@@ -206,8 +217,13 @@ static void check_waiting(struct http_conn *c, int64_t now)
             time_out(c, "the request line did not come in time");
         else
             http_conn_cut(c);
-    } else if (c->heard == UINT64_MAX && now - c->phase_ns > ms(HTTP_TICK_MS)) {
+        return;
+    }
+    if (c->heard == UINT64_MAX) {
         c->heard = bytes_heard(c);
+        look_for_end(c);
+    } else if (!c->n_requests) {
+        look_for_end(c);
     }
 }
 
@@ -221,8 +237,11 @@ static bool is_too_slow(uint64_t bytes, int64_t spent_ns, uint32_t rate, uint32_
 static void check_body(struct http_conn *c, int64_t now)
 {
     const struct ta_http_limits *l = &c->worker->server->config.limits;
-    const struct ta_http_req *q = c->req;
+    struct ta_http_req *q = c->req;
 
+    if (q->swept_wire == q->body_wire)
+        look_for_end(c);
+    q->swept_wire = q->body_wire;
     if (is_too_slow(q->body_wire, now - q->body_ns - q->waited_ns, l->body_rate, l->rate_grace_ms))
         time_out(c, "the body came too slowly");
 }
@@ -295,6 +314,8 @@ static void check_conn(struct http_conn *c, int64_t now)
     case CONN_HEAD:
         if (now - c->phase_ns > ms(s->config.limits.head_ms))
             time_out(c, "the headers did not come in time");
+        else
+            look_for_end(c);
         break;
     case CONN_REQUEST:
         if (c->req)

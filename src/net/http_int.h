@@ -126,6 +126,7 @@ struct ta_http_req {
     int64_t length;                                    /* Content-Length, -1 */
     uint64_t body_max;
     uint64_t body_wire;         /* bytes of the body received */
+    uint64_t swept_wire;        /* the same when deadlines were looked at last */
     uint64_t drained;           /* of them thrown away */
     uint64_t answer_bytes;      /* handed to the connection */
     struct http_decode *decode; /* NULL: body as it is */
