@@ -308,8 +308,10 @@ static void call_end(struct ta_http_req *q)
 static enum MHD_Result finish(struct ta_http_req *q)
 {
     q->phase = REQ_ENDING;
-    if (!q->answer.status && q->timed_out)
+    if (q->timed_out) {
+        q->answer = (struct http_answer){0}; /* perhaps a stream that never began */
         (void)ta_http_reply_error(q, 503, TA_STR("the request took too long"));
+    }
     if (!q->answer.status)
         call_end(q);
     if (q->is_suspended)
