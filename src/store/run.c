@@ -99,7 +99,9 @@ void ta_run_stats(const unsigned char *run, unsigned from, unsigned n, struct ta
         return;
     }
     read_slots(&view, from, n, slot);
-    for (unsigned i = 0; i < n; i++) {
+    if (view.count == view.len)
+        kept = n;
+    for (unsigned i = kept; i < n; i++) {
         slot[kept] = slot[i];
         kept += isnan(slot[i]) ? 0 : 1;
     }

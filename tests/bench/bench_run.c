@@ -4,11 +4,14 @@
  * of the process, best of 5 passes. "short" = runs of 32 slots; "search" =
  * the same with an empty hint each; "merge" = decoding 16 short runs and
  * encoding them as one long; "add" = adding long runs into one accumulator, as hardware threads into
- * their node; "stats" = statistics of whole long runs, a run at a time. "fleet" weighs the kinds as a host
+ * their node; "stats" = statistics of whole long runs, a run at a time;
+ * "day" = statistics of up to 1,440 slots that begin inside a run. "fleet" weighs the kinds as a host
  * has them. Real traces are read from $TARN_SHARED (else ../shared) when they are there.
  */
 #include "columns.h"
+#include "store/codec_kernels.h"
 #include "store/run.h"
+#include "store/run_int.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -45,6 +48,7 @@ struct figures {
     double bytes_long, bytes_short;
     double encode_long, encode_short, search, merge; /* ns a sample */
     double decode_long, decode_short, add, stats;
+    double day_decode, day_stats;
     char codecs[64];
 };
 
@@ -173,6 +177,42 @@ static double read_all(const struct encoded *e, enum reading how)
     return best;
 }
 
+/* A day of minutes of every series, or as much of it as there is; it begins inside a run. */
+static double read_day(const struct corpus *c, const struct encoded *e, enum reading how)
+{
+    enum { DAY = 1440, FROM = 300 };
+    const unsigned end = c->n_slots < FROM + DAY ? c->n_slots : FROM + DAY;
+    unsigned runs = runs_of(c, e->len) / c->n_series;
+    double slot[SLOTS];
+    double best = INFINITY;
+
+    for (unsigned pass = 0; pass < PASSES; pass++) {
+        double begin = cpu_ns();
+
+        for (unsigned s = 0; s < c->n_series; s++) {
+            struct ta_run_stats all = {0};
+
+            for (unsigned at = FROM; at < end;) {
+                const unsigned char *run = e->bytes + e->at[s * runs + at / e->len];
+                unsigned from = at % e->len;
+                unsigned n = ta_run_len(run) - from;
+                struct ta_run_stats one;
+
+                n = n < end - at ? n : end - at;
+                if (how == STATS) {
+                    ta_run_stats(run, from, n, &one);
+                    ta_run_stats_join(&all, &one);
+                } else {
+                    ta_run_decode(run, from, n, slot);
+                }
+                at += n;
+            }
+        }
+        best = fmin(best, cpu_ns() - begin);
+    }
+    return best;
+}
+
 static void count_codecs(const struct encoded *e, char *out, size_t room)
 {
     static const char *const names[] = {"const", "for", "delta",  "dict", "split",
@@ -208,6 +248,8 @@ static struct figures measure(const struct corpus *c)
     f.decode_short = read_all(&shorts, DECODE) / n;
     f.add = read_all(&longs, ADD) / n;
     f.stats = read_all(&longs, STATS) / n;
+    f.day_decode = read_day(c, &longs, DECODE) / n;
+    f.day_stats = read_day(c, &longs, STATS) / n;
     count_codecs(&longs, f.codecs, sizeof(f.codecs));
     encoded_done(&longs);
     encoded_done(&shorts);
@@ -216,18 +258,19 @@ static struct figures measure(const struct corpus *c)
 
 static void print_head(const char *what)
 {
-    printf("%-13s %6s %6s | %6s %6s %6s %6s | %6s %6s | %6s %6s | %6s  %s\n", what, "B long",
+    printf("%-13s %6s %6s | %6s %6s %6s %6s | %6s %6s | %6s %6s | %6s %6s  %s\n", what, "B long",
            "short", "enc lg", "enc sh", "search", "merge", "dec lg", "dec sh", "add", "M/s",
-           "stats", "codecs");
+           "stats", "day", "codecs");
 }
 
-/* "stats" = how many times faster the statistics are than fetching. */
+/* "stats" and "day" = how many times faster the statistics are than fetching. */
 static void print_figures(const char *name, const struct figures *f)
 {
-    printf("%-13s %6.3f %6.3f | %6.2f %6.2f %6.1f %6.2f | %6.2f %6.2f | %6.2f %6.0f | %5.0fx  %s\n",
+    printf("%-13s %6.3f %6.3f | %6.2f %6.2f %6.1f %6.2f | %6.2f %6.2f | %6.2f %6.0f | %5.0fx "
+           "%5.1fx  %s\n",
            name, f->bytes_long, f->bytes_short, f->encode_long, f->encode_short, f->search,
            f->merge, f->decode_long, f->decode_short, f->add, 1e3 / f->add,
-           f->decode_long / f->stats, f->codecs);
+           f->decode_long / f->stats, f->day_decode / f->day_stats, f->codecs);
 }
 
 static void add_weighed(struct figures *sum, const struct figures *f, double share)
@@ -242,6 +285,8 @@ static void add_weighed(struct figures *sum, const struct figures *f, double sha
     sum->decode_short += share * f->decode_short;
     sum->add += share * f->add;
     sum->stats += share * f->stats;
+    sum->day_decode += share * f->day_decode;
+    sum->day_stats += share * f->day_stats;
 }
 
 static void bench_kinds(void)
@@ -361,8 +406,54 @@ static void bench_trace(void)
     free(text);
 }
 
+/* The kernels alone, of each instruction set. */
+static void bench_kernels(const struct ta_codec_kernels *row)
+{
+    enum { REPEAT = 20000, WIDTH = 14 };
+    static unsigned char packed[SLOTS * 8 + TA_RUN_PAD];
+    static uint64_t u[TA_RUN_ROUNDED];
+    static int64_t m[TA_RUN_ROUNDED];
+    static double v[SLOTS], out[TA_RUN_ROUNDED];
+    unsigned char bitmap[SLOTS / 8 + TA_RUN_PAD];
+    const double n = (double)REPEAT * SLOTS;
+    struct ta_grid_op op = {0};
+    int64_t lo, hi;
+    double t[6];
+
+    (void)ta_grid_op((struct ta_grid){2, 0}, &op);
+    memset(bitmap, 0xEF, sizeof(bitmap));
+    for (unsigned i = 0; i < SLOTS; i++) {
+        u[i] = i * 31;
+        v[i] = i * 31 / 100.0;
+    }
+    (void)ta_pack(u, SLOTS, 0, WIDTH, packed);
+    t[0] = cpu_ns();
+    for (unsigned i = 0; i < REPEAT; i++)
+        row->unpack(packed, WIDTH, SLOTS, u);
+    t[1] = cpu_ns();
+    for (unsigned i = 0; i < REPEAT; i++)
+        row->from_ints(u, SLOTS, i, &op, out);
+    t[2] = cpu_ns();
+    for (unsigned i = 0; i < REPEAT; i++)
+        (void)row->to_ints(v, SLOTS, &op, m, &lo, &hi);
+    t[3] = cpu_ns();
+    for (unsigned i = 0; i < REPEAT; i++)
+        row->spread(bitmap, 0, SLOTS, out, 0, v);
+    t[4] = cpu_ns();
+    for (unsigned i = 0; i < REPEAT; i++)
+        (void)row->scan(v, SLOTS);
+    t[5] = cpu_ns();
+    printf("kernels %-6s unpack %.2f, from ints %.2f, to ints %.2f, spread %.2f, scan %.2f ns a "
+           "value\n",
+           row->name, (t[1] - t[0]) / n, (t[2] - t[1]) / n, (t[3] - t[2]) / n, (t[4] - t[3]) / n,
+           (t[5] - t[4]) / n);
+}
+
 int main(void)
 {
+    bench_kernels(&ta_codec_kernels_plain);
+    if (ta_codec_kernels_avx2())
+        bench_kernels(ta_codec_kernels_avx2());
     bench_kinds();
     bench_trace();
     return 0;
