@@ -1,6 +1,6 @@
 /* codec_avx2.c - the kernels for x86-64 processors with AVX2, chosen at run time.
  *
- * Everything but the unpacking is the shared loops compiled for wider registers. Unpacking takes eight values at
+ * Where it says nothing else, these are the shared loops compiled for wider registers. Unpacking takes eight values at
  * a time, which begin on a byte whatever the width: each pair of them lies in 16 bytes, one shuffle brings
  * every value into its own 64-bit lane, one shift and one mask finish it.
  */
@@ -13,6 +13,7 @@
 #ifdef __x86_64__
 
 #define TARGET __attribute__((target("avx2")))
+#define LANES  4
 #include "store/codec_loops.h"
 
 #include <immintrin.h>
@@ -99,8 +100,34 @@ static TARGET void avx2_spread(const unsigned char *bitmap, unsigned from, unsig
     ta_codec_kernels_plain.spread(bitmap, from + whole, n - whole, value, fill, out + whole);
 }
 
+static TARGET void avx2_stats(const double *v, unsigned n, struct ta_run_stats *out)
+{
+    f64xn sum = ALL(0), lo = ALL(v[0]), hi = ALL(v[0]);
+    unsigned whole = n / LANES * LANES;
+
+    for (unsigned i = 0; i < whole; i += LANES) {
+        f64xn x = *(const f64xn_mem *)(v + i);
+        i64xn less = x < lo;
+        i64xn more = x > hi;
+
+        sum += x;
+        lo = (f64xn)(((i64xn)x & less) | ((i64xn)lo & ~less));
+        hi = (f64xn)(((i64xn)x & more) | ((i64xn)hi & ~more));
+    }
+    *out = (struct ta_run_stats){n, (sum[0] + sum[1]) + (sum[2] + sum[3]), lo[0], hi[0]};
+    for (unsigned k = 1; k < LANES; k++) {
+        out->min = lo[k] < out->min ? lo[k] : out->min;
+        out->max = hi[k] > out->max ? hi[k] : out->max;
+    }
+    for (unsigned i = whole; i < n; i++) {
+        out->sum += v[i];
+        out->min = v[i] < out->min ? v[i] : out->min;
+        out->max = v[i] > out->max ? v[i] : out->max;
+    }
+}
+
 static const struct ta_codec_kernels kernels_avx2 = {
-    "avx2", loop_scan, loop_to_ints, loop_from_ints, avx2_unpack, avx2_spread, loop_stats, loop_add,
+    "avx2", loop_scan, loop_to_ints, loop_from_ints, avx2_unpack, avx2_spread, avx2_stats, loop_add,
 };
 
 const struct ta_codec_kernels *ta_codec_kernels_avx2(void)
