@@ -1,0 +1,25 @@
+/* nats_int.h - shared by nats.c (connection, core subscriptions) and nats_jetstream.c. */
+#ifndef TARN_NET_NATS_INT_H
+#define TARN_NET_NATS_INT_H
+
+#include "net/nats.h"
+
+#include <nats/nats.h>
+#include <pthread.h>
+
+struct ta_nats {
+    struct ta_alloc *alloc;
+    struct ta_log *report;
+    natsOptions *options;
+    natsConnection *connection;
+    pthread_mutex_t lock;
+    struct ta_nats_state state; /* guarded by lock */
+};
+
+/* Words of a status, as an error of ours: TA_ENOMEM, TA_EAGAIN (away, timed out), TA_EINVAL, TA_EIO. */
+int ta_nats_fail(natsStatus status, const char *what, struct ta_err *err);
+
+/* Wraps a message of the library; takes it. */
+void ta_nats_msg_from(struct ta_nats_msg *out, natsMsg *msg);
+
+#endif
