@@ -1,19 +1,19 @@
 /* decode.c - see decode.h. One token at a time, one frame for each open container; a skipped value keeps no
  * frame. Can stop after any token and go on later. */
 #include "query/decode.h"
+#include "query/decode_int.h"
 
 #include <assert.h>
 #include <math.h>
 #include <strings.h>
 
 enum {
-    FRAMES = 5, /* object, array, object, array: no table nests deeper */
-    RECENT = 8, /* strings and lists looked back for an equal one */
+    FRAMES = 8, /* no table nests deeper */
     READ_BUFFER = 16 * 1024,
     NEST_MAX = 64 /* depth of what is skipped */
 };
 
-enum frame_kind { IN_OBJECT, IN_OBJECTS, IN_STRS, IN_LISTS };
+enum frame_kind { IN_OBJECT, IN_OBJECTS, IN_STRS, IN_LISTS, IN_INTS, IN_INT_LISTS };
 
 struct frame {
     enum frame_kind kind;
@@ -24,19 +24,14 @@ struct frame {
 
 struct ta_decoder {
     struct ta_alloc *alloc;
-    struct ta_arena *arena;
     struct ta_json_reader *reader;
     const struct ta_dec_field *root;
     void *out;
-    struct ta_dec_limits limits;
     struct frame frames[FRAMES];
     unsigned n_frames;
     bool is_skipping;
     struct ta_err wrong; /* first error of type: told once the syntax is known to be good */
-    struct ta_buf text;  /* strings of the list being read, one after the other */
-    struct ta_buf ends;  /* uint32_t each: where they end in `text` */
-    struct ta_str recent[RECENT]; /* used last first; the empty string where none was yet */
-    struct ta_str_list recent_lists[RECENT];
+    struct ta_dec_kept kept;
 };
 
 int ta_decoder_new(struct ta_decoder **out_decoder, struct ta_source *src,
@@ -52,12 +47,9 @@ int ta_decoder_new(struct ta_decoder **out_decoder, struct ta_source *src,
     assert(root->kind == TA_DEC_OBJECT || root->kind == TA_DEC_LISTS);
     assert(limits->text_max <= READ_BUFFER / 2);
     d->alloc = alloc;
-    d->arena = arena;
     d->root = root;
     d->out = out;
-    d->limits = *limits;
-    ta_buf_init(&d->text, alloc, arena->max);
-    ta_buf_init(&d->ends, alloc, limits->list_max * sizeof(uint32_t));
+    ta_dec_kept_init(&d->kept, limits, arena, alloc);
 
     int r = ta_json_reader_new(&d->reader, src, &json, alloc);
     if (r < 0) {
@@ -73,8 +65,7 @@ void ta_decoder_free(struct ta_decoder *d)
     if (!d)
         return;
     ta_json_reader_free(d->reader);
-    ta_buf_done(&d->text);
-    ta_buf_done(&d->ends);
+    ta_dec_kept_done(&d->kept);
     ta_release(d->alloc, d, sizeof(*d));
 }
 
@@ -83,9 +74,12 @@ void ta_decoder_free(struct ta_decoder *d)
 static const char *target_name(enum ta_dec_kind kind)
 {
     static const char *const names[] = {
-        [TA_DEC_STR] = "string",    [TA_DEC_OPT_STR] = "string",   [TA_DEC_I64] = "int64",
-        [TA_DEC_BOOL] = "bool",     [TA_DEC_FACTOR] = "float64",   [TA_DEC_STRS] = "[]string",
-        [TA_DEC_OBJECT] = "struct", [TA_DEC_OBJECTS] = "[]struct", [TA_DEC_LISTS] = "[][]string"};
+        [TA_DEC_STR] = "string",      [TA_DEC_OPT_STR] = "string",
+        [TA_DEC_I64] = "int64",       [TA_DEC_BOOL] = "bool",
+        [TA_DEC_FACTOR] = "float64",  [TA_DEC_STRS] = "[]string",
+        [TA_DEC_INTS] = "[]uint16",   [TA_DEC_INT_LISTS] = "[][]uint16",
+        [TA_DEC_OBJECT] = "struct",   [TA_DEC_OBJECTS] = "[]struct",
+        [TA_DEC_LISTS] = "[][]string"};
 
     return names[kind];
 }
@@ -179,146 +173,14 @@ int ta_go_quote(struct ta_buf *out, struct ta_str s)
     return r < 0 ? r : ta_buf_byte(out, '"');
 }
 
-/* ---- keeping strings and lists ---------------------------------------------------------------- */
-
-static int arena_full(const struct ta_decoder *d, struct ta_err *err)
-{
-    return ta_fail(err, TA_ENOMEM, "the request needs more than its %zu bytes of memory",
-                   d->arena->max);
-}
-
-static void to_front(struct ta_str *recent, unsigned i, struct ta_str s)
-{
-    memmove(recent + 1, recent, i * sizeof(*recent));
-    recent[0] = s;
-}
-
-static int keep(struct ta_decoder *d, struct ta_str s, struct ta_str *out, struct ta_err *err)
-{
-    unsigned i = 0;
-
-    while (i < RECENT && !ta_str_eq(d->recent[i], s))
-        i++;
-    if (i < RECENT && d->recent[i].at) {
-        to_front(d->recent, i, d->recent[i]);
-    } else {
-        struct ta_str copy = ta_arena_copy(d->arena, s);
-        if (!copy.at)
-            return arena_full(d, err);
-        to_front(d->recent, RECENT - 1, copy);
-    }
-    *out = d->recent[0];
-    return TA_OK;
-}
-
-static int list_add(struct ta_decoder *d, struct ta_str s, struct ta_err *err)
-{
-    if (d->ends.len / sizeof(uint32_t) >= d->limits.list_max)
-        return ta_fail(err, TA_ERANGE, "more than %zu strings in one list of the request",
-                       d->limits.list_max);
-
-    int r = ta_buf_str(&d->text, s);
-    if (r >= 0) {
-        uint32_t end = (uint32_t)d->text.len;
-        r = ta_buf_add(&d->ends, &end, sizeof(end));
-    }
-    return r < 0 ? arena_full(d, err) : TA_OK;
-}
-
-static struct ta_str list_at(const struct ta_decoder *d, size_t i)
-{
-    uint32_t begin = 0, end;
-
-    if (i > 0)
-        memcpy(&begin, d->ends.at + (i - 1) * sizeof(begin), sizeof(begin));
-    memcpy(&end, d->ends.at + i * sizeof(end), sizeof(end));
-    return (struct ta_str){d->text.at ? d->text.at + begin : "", end - begin};
-}
-
-static bool list_equals(const struct ta_decoder *d, const struct ta_str_list *l, size_t n)
-{
-    if (l->n != n)
-        return false;
-    for (size_t i = 0; i < n; i++)
-        if (!ta_str_eq(l->at[i], list_at(d, i)))
-            return false;
-    return true;
-}
-
-/* The list just read, into the arena in one piece: the slices, then their bytes. */
-static int list_copy(struct ta_decoder *d, size_t n, struct ta_str_list *out, struct ta_err *err)
-{
-    struct ta_str *at = ta_arena_get(d->arena, n * sizeof(*at) + d->text.len);
-    char *bytes;
-
-    if (!at)
-        return arena_full(d, err);
-    bytes = (char *)(at + n);
-    if (d->text.len)
-        memcpy(bytes, d->text.at, d->text.len);
-    for (size_t i = 0; i < n; i++) {
-        at[i] = (struct ta_str){bytes, list_at(d, i).len};
-        bytes += at[i].len;
-    }
-    *out = (struct ta_str_list){at, n, true};
-    return TA_OK;
-}
-
-static int list_keep(struct ta_decoder *d, struct ta_str_list *out, struct ta_err *err)
-{
-    size_t n = d->ends.len / sizeof(uint32_t);
-    unsigned i = 0;
-
-    while (i < RECENT && !(d->recent_lists[i].is_set && list_equals(d, &d->recent_lists[i], n)))
-        i++;
-    if (i < RECENT) {
-        *out = d->recent_lists[i];
-    } else {
-        int r = list_copy(d, n, out, err);
-        if (r < 0)
-            return r;
-        i = RECENT - 1;
-    }
-    memmove(d->recent_lists + 1, d->recent_lists, i * sizeof(*out));
-    d->recent_lists[0] = *out;
-    return TA_OK;
-}
-
-static int chain_add(struct ta_decoder *d, struct ta_dec_chain *c, size_t bytes, void **out,
-                     struct ta_err *err)
-{
-    if (c->n >= d->limits.items_max)
-        return ta_fail(err, TA_ERANGE, "more than %zu entries in one list of the request",
-                       d->limits.items_max);
-
-    struct ta_dec_item *item = ta_arena_get(d->arena, bytes);
-    if (!item)
-        return arena_full(d, err);
-    memset(item, 0, bytes);
-    if (c->last)
-        c->last->next = item;
-    else
-        c->first = item;
-    c->last = item;
-    c->n++;
-    *out = item;
-    return TA_OK;
-}
-
 /* ---- tokens ----------------------------------------------------------------------------------- */
 
 static void push(struct ta_decoder *d, enum frame_kind kind, const struct ta_dec_type *type,
                  void *to)
 {
     assert(d->n_frames < FRAMES);
+    ta_dec_list_begin(&d->kept);
     d->frames[d->n_frames++] = (struct frame){kind, type, NULL, to};
-}
-
-static void push_list(struct ta_decoder *d, struct ta_str_list *to)
-{
-    ta_buf_reset(&d->text);
-    ta_buf_reset(&d->ends);
-    push(d, IN_STRS, NULL, to);
 }
 
 static void take_null(const struct ta_dec_field *f, void *to)
@@ -330,11 +192,15 @@ static void take_null(const struct ta_dec_field *f, void *to)
     case TA_DEC_STRS:
         *(struct ta_str_list *)to = (struct ta_str_list){0};
         break;
+    case TA_DEC_INTS:
+        *(struct ta_int_list *)to = (struct ta_int_list){0};
+        break;
     case TA_DEC_FACTOR:
         *(double *)to = NAN;
         break;
     case TA_DEC_OBJECTS:
     case TA_DEC_LISTS:
+    case TA_DEC_INT_LISTS:
         *(struct ta_dec_chain *)to = (struct ta_dec_chain){0};
         break;
     default:
@@ -342,19 +208,38 @@ static void take_null(const struct ta_dec_field *f, void *to)
     }
 }
 
+static enum frame_kind frame_of(enum ta_dec_kind kind)
+{
+    switch (kind) {
+    case TA_DEC_OBJECT:
+        return IN_OBJECT;
+    case TA_DEC_STRS:
+        return IN_STRS;
+    case TA_DEC_INTS:
+        return IN_INTS;
+    case TA_DEC_LISTS:
+        return IN_LISTS;
+    case TA_DEC_INT_LISTS:
+        return IN_INT_LISTS;
+    default:
+        return IN_OBJECTS;
+    }
+}
+
 static int take_container(struct ta_decoder *d, const struct ta_dec_field *f, void *to,
                           const struct ta_json_token *t)
 {
-    if (f->kind == TA_DEC_OBJECT && t->kind == TA_JSON_OBJECT) {
-        push(d, IN_OBJECT, f->type, to);
-    } else if (f->kind == TA_DEC_STRS && t->kind == TA_JSON_ARRAY) {
-        push_list(d, to);
-    } else if ((f->kind == TA_DEC_OBJECTS || f->kind == TA_DEC_LISTS) && t->kind == TA_JSON_ARRAY) {
-        *(struct ta_dec_chain *)to = (struct ta_dec_chain){0};
-        push(d, f->kind == TA_DEC_LISTS ? IN_LISTS : IN_OBJECTS, f->type, to);
-    } else {
+    bool wants_object = f->kind == TA_DEC_OBJECT;
+    bool wants_array = f->kind > TA_DEC_OBJECT || f->kind == TA_DEC_STRS || f->kind == TA_DEC_INTS;
+
+    if (!(wants_object && t->kind == TA_JSON_OBJECT) &&
+        !(wants_array && t->kind == TA_JSON_ARRAY)) {
         wrong_type(d, t, f->kind);
+        return TA_OK;
     }
+    if (f->kind > TA_DEC_OBJECT)
+        *(struct ta_dec_chain *)to = (struct ta_dec_chain){0};
+    push(d, frame_of(f->kind), f->type, to);
     return TA_OK;
 }
 
@@ -366,11 +251,11 @@ static int take_value(struct ta_decoder *d, const struct ta_dec_field *f, void *
         return TA_OK;
     }
     if (t->kind == TA_JSON_STRING && f->kind == TA_DEC_STR)
-        return keep(d, t->text, to, err);
+        return ta_dec_keep_str(&d->kept, t->text, to, err);
     if (t->kind == TA_JSON_STRING && f->kind == TA_DEC_OPT_STR) {
         struct ta_opt_str *s = to;
         s->is_set = true;
-        return keep(d, t->text, &s->str, err);
+        return ta_dec_keep_str(&d->kept, t->text, &s->str, err);
     }
     if (f->kind == TA_DEC_BOOL && (t->kind == TA_JSON_TRUE || t->kind == TA_JSON_FALSE)) {
         *(bool *)to = t->kind == TA_JSON_TRUE;
@@ -417,39 +302,62 @@ static int in_strs(struct ta_decoder *d, struct frame *f, const struct ta_json_t
     switch (t->kind) {
     case TA_JSON_ARRAY_END:
         d->n_frames--;
-        return list_keep(d, f->to, err);
+        return ta_dec_list_end(&d->kept, f->to, err);
     case TA_JSON_STRING:
-        return list_add(d, t->text, err);
+        return ta_dec_list_add(&d->kept, t->text, err);
     case TA_JSON_NULL:
-        return list_add(d, TA_STR(""), err);
+        return ta_dec_list_add(&d->kept, TA_STR(""), err);
     default:
         wrong_type(d, t, TA_DEC_STR);
         return TA_OK;
     }
 }
 
+static int in_ints(struct ta_decoder *d, struct frame *f, const struct ta_json_token *t,
+                   struct ta_err *err)
+{
+    int64_t v = 0;
+    uint16_t id = 0;
+
+    if (t->kind == TA_JSON_ARRAY_END) {
+        d->n_frames--;
+        return ta_dec_ints_end(&d->kept, f->to, err);
+    }
+    if (t->kind == TA_JSON_NUMBER && ta_json_i64(t, &v) >= 0 && v >= 0 && v <= UINT16_MAX)
+        id = (uint16_t)v;
+    else if (t->kind != TA_JSON_NULL)
+        wrong_type(d, t, TA_DEC_I64);
+    return ta_dec_int_add(&d->kept, id, err);
+}
+
+/* Arrays of objects and of lists. */
 static int in_array(struct ta_decoder *d, struct frame *f, const struct ta_json_token *t,
                     struct ta_err *err)
 {
-    bool is_lists = f->kind == IN_LISTS;
+    bool is_objects = f->kind == IN_OBJECTS;
+    enum frame_kind inner = is_objects ? IN_OBJECT : f->kind == IN_LISTS ? IN_STRS : IN_INTS;
+    size_t bytes = is_objects            ? f->type->bytes
+                   : f->kind == IN_LISTS ? sizeof(struct ta_dec_list)
+                                         : sizeof(struct ta_dec_ints);
     void *item = NULL;
 
     if (t->kind == TA_JSON_ARRAY_END) {
         d->n_frames--;
         return TA_OK;
     }
-    if (t->kind != TA_JSON_NULL && t->kind != (is_lists ? TA_JSON_ARRAY : TA_JSON_OBJECT)) {
-        wrong_type(d, t, is_lists ? TA_DEC_STRS : TA_DEC_OBJECTS);
+    if (t->kind != TA_JSON_NULL && t->kind != (is_objects ? TA_JSON_OBJECT : TA_JSON_ARRAY)) {
+        wrong_type(d, t, is_objects ? TA_DEC_OBJECTS : TA_DEC_STRS);
         return TA_OK;
     }
 
-    int r = chain_add(d, f->to, is_lists ? sizeof(struct ta_dec_list) : f->type->bytes, &item, err);
+    int r = ta_dec_chain_add(&d->kept, f->to, bytes, &item, err);
     if (r < 0 || t->kind == TA_JSON_NULL)
         return r; /* null: an element of zeros */
-    if (is_lists)
-        push_list(d, &((struct ta_dec_list *)item)->list);
-    else
-        push(d, IN_OBJECT, f->type, item);
+    if (f->kind == IN_LISTS)
+        item = &((struct ta_dec_list *)item)->list;
+    else if (f->kind == IN_INT_LISTS)
+        item = &((struct ta_dec_ints *)item)->list;
+    push(d, inner, f->type, item);
     return TA_OK;
 }
 
@@ -465,6 +373,8 @@ static int take_token(struct ta_decoder *d, const struct ta_json_token *t, struc
         return in_object(d, f, t, err);
     case IN_STRS:
         return in_strs(d, f, t, err);
+    case IN_INTS:
+        return in_ints(d, f, t, err);
     default:
         return in_array(d, f, t, err);
     }

@@ -30,6 +30,13 @@ struct ta_str_list {
     bool is_set; /* false: absent or null; an empty list is set */
 };
 
+/* Ids of threads, cores, ...: 0 to 65,535. */
+struct ta_int_list {
+    const uint16_t *at;
+    size_t n;
+    bool is_set;
+};
+
 /* What an array of objects (or of lists) becomes: structs that begin with a ta_dec_item. */
 struct ta_dec_item {
     struct ta_dec_item *next;
@@ -46,16 +53,23 @@ struct ta_dec_list {
     struct ta_str_list list;
 };
 
+struct ta_dec_ints {
+    struct ta_dec_item item; /* first member */
+    struct ta_int_list list;
+};
+
 enum ta_dec_kind {
-    TA_DEC_STR,     /* struct ta_str */
-    TA_DEC_OPT_STR, /* struct ta_opt_str */
-    TA_DEC_I64,     /* int64_t */
-    TA_DEC_BOOL,    /* bool */
-    TA_DEC_FACTOR,  /* double; null is NaN */
-    TA_DEC_STRS,    /* struct ta_str_list */
-    TA_DEC_OBJECT,  /* the struct itself; only as the root */
-    TA_DEC_OBJECTS, /* struct ta_dec_chain of the structs in `type` */
-    TA_DEC_LISTS    /* struct ta_dec_chain of struct ta_dec_list */
+    TA_DEC_STR,      /* struct ta_str */
+    TA_DEC_OPT_STR,  /* struct ta_opt_str */
+    TA_DEC_I64,      /* int64_t */
+    TA_DEC_BOOL,     /* bool */
+    TA_DEC_FACTOR,   /* double; null is NaN */
+    TA_DEC_STRS,     /* struct ta_str_list */
+    TA_DEC_INTS,     /* struct ta_int_list */
+    TA_DEC_OBJECT,   /* the struct in `type`, in place */
+    TA_DEC_OBJECTS,  /* struct ta_dec_chain of the structs in `type` */
+    TA_DEC_LISTS,    /* struct ta_dec_chain of struct ta_dec_list */
+    TA_DEC_INT_LISTS /* struct ta_dec_chain of struct ta_dec_ints */
 };
 
 struct ta_dec_type;

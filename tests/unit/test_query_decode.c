@@ -291,7 +291,7 @@ static void what_passes_a_limit_is_refused(void **state)
         len += (size_t)snprintf(body + len, sizeof(body) - len, "%s\"a\"", i ? "," : "");
     snprintf(body + len, sizeof(body) - len, "]}");
     assert_int_equal(decode(body, 0, &ta_query_root, &rq, &arena, &ta_heap, &err), TA_ERANGE);
-    assert_string_equal(err.text, "more than 1000 strings in one list of the request");
+    assert_string_equal(err.text, "more than 1000 entries in one list of the request");
 
     len = (size_t)snprintf(body, sizeof(body), "{\"queries\":[");
     for (int i = 0; i < 1001; i++)
