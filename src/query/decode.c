@@ -102,7 +102,7 @@ static void value_name(struct ta_buf *b, const struct ta_json_token *t, enum ta_
         break;
     default:
         (void)ta_buf_z(b, "number");
-        if (kind == TA_DEC_I64 || kind == TA_DEC_FACTOR) {
+        if (kind == TA_DEC_I64 || kind == TA_DEC_FACTOR || kind == TA_DEC_INTS) {
             (void)ta_buf_byte(b, ' ');
             (void)ta_buf_str(b, (struct ta_str){t->text.at, t->text.len < 64 ? t->text.len : 64});
         }
@@ -326,7 +326,7 @@ static int in_ints(struct ta_decoder *d, struct frame *f, const struct ta_json_t
     if (t->kind == TA_JSON_NUMBER && ta_json_i64(t, &v) >= 0 && v >= 0 && v <= UINT16_MAX)
         id = (uint16_t)v;
     else if (t->kind != TA_JSON_NULL)
-        wrong_type(d, t, TA_DEC_I64);
+        wrong_type(d, t, TA_DEC_INTS);
     return ta_dec_int_add(&d->kept, id, err);
 }
 
