@@ -41,7 +41,7 @@ static TARGET void plan_unpack(unsigned width, struct unpack_plan *plan)
         for (unsigned k = 0; k < 8; k++)
             shuffle[i * 8 + k] = (unsigned char)(at + k);
     }
-    for (unsigned half = 0; half < PAIRS / 2; half++) {
+    for (size_t half = 0; half < PAIRS / 2; half++) {
         plan->shuffle[half] =
             _mm256_loadu_si256((const __m256i *)(const void *)(shuffle + 32 * half));
         plan->shift[half] =
@@ -57,7 +57,7 @@ static TARGET void avx2_unpack(const unsigned char *in, unsigned width, unsigned
 
     plan_unpack(width, &plan);
     for (unsigned i = 0; i < whole; i += GROUP, in += width) {
-        for (unsigned half = 0; half < 2; half++) {
+        for (size_t half = 0; half < PAIRS / 2; half++) {
             const void *low = in + plan.byte[2 * half];
             const void *high = in + plan.byte[2 * half + 1];
             __m256i x = _mm256_inserti128_si256(

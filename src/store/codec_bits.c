@@ -78,7 +78,7 @@ static void decode_split(const struct ta_run_view *view, unsigned first, unsigne
     unsigned cut = view->cut;
     uint64_t low = (1ULL << cut) - 1;
 
-    for (unsigned i = 0; i < view->n_table; i++)
+    for (size_t i = 0; i < view->n_table; i++)
         upper[i] = (uint64_t)ta_get_u16(view->table + 2 * i) << cut;
     ta_unpack(view->data, view->width, first, n, u);
     for (unsigned i = 0; i < n; i++)

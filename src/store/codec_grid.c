@@ -6,8 +6,9 @@
  */
 #include "store/codec_grid.h"
 
+#include "base/bytes.h"
+
 #include <math.h>
-#include <string.h>
 
 enum {
     DECIMALS_MAX = 22, /* 10^22 is the last power of ten that is exact */
@@ -69,7 +70,7 @@ static bool op_holds(const struct ta_grid_op *op, double v)
 
     if (op->is_float)
         back = (double)(float)back;
-    return fabs(m) < TA_GRID_M_END && memcmp(&back, &v, sizeof(v)) == 0;
+    return fabs(m) < TA_GRID_M_END && ta_get_u64(&back) == ta_get_u64(&v);
 }
 
 static uint64_t gcd(uint64_t a, uint64_t b)
@@ -87,9 +88,8 @@ static uint64_t gcd(uint64_t a, uint64_t b)
  * infinities). A zero has mantissa 0. */
 static bool take_apart(double v, uint64_t *mantissa, int *exponent)
 {
-    uint64_t bits;
+    uint64_t bits = ta_get_u64(&v);
 
-    memcpy(&bits, &v, sizeof(bits));
     int biased = (int)(bits >> 52 & 0x7FF);
     *mantissa = 0;
     *exponent = 0;

@@ -19,7 +19,6 @@ static unsigned squeeze(const double *v, unsigned n, double *out, struct gaps *g
     unsigned first = n;
     unsigned last = 0;
 
-    memset(gaps->bitmap, 0, sizeof(gaps->bitmap));
     for (unsigned i = 0; i < n; i++) {
         bool present = !isnan(v[i]);
 
@@ -92,7 +91,7 @@ size_t ta_run_encode(const double *v, unsigned n, struct ta_run_hint *hint, unsi
     struct ta_run_work work;
     struct ta_run_sparse sparse;
     struct ta_run_plan plan;
-    struct gaps gaps;
+    struct gaps gaps = {0};
     double values[TA_RUN_SLOTS_MAX + 1];
 
     assert(n <= TA_RUN_SLOTS_MAX && room >= TA_RUN_ROOM(n));
