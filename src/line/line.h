@@ -8,7 +8,8 @@
  * next line end. Any split of the input into blocks gives the same samples and errors.
  *
  * Memory: no allocation; the state of a stream is a few words, the 8 KiB side buffer belongs to the
- * caller's thread. Cost: some 80 ns a line.
+ * caller's thread. Cost: some 130 ns a line of 94 bytes; who has seen its like before is
+ * faster (ingest).
  *
  * The scanner knows no metrics, clusters or clocks: a line of an unknown metric, a missing host, or
  * a missing timestamp is for the caller to judge (ingest/ingest.h).
