@@ -5,8 +5,10 @@ PREFIX      ?= /usr/local
 BINDIR      ?= $(PREFIX)/bin
 LIBDIR      ?= $(PREFIX)/lib
 INCLUDEDIR  ?= $(PREFIX)/include
+DOCDIR      ?= $(PREFIX)/share/doc/tarn
 INSTALL     ?= install
 VERSION     := 0.1.0
+SOVERSION   := 0
 CC          ?= cc
 PKG_CONFIG  ?= pkg-config
 CFLAGS      ?= -O2 -g
@@ -17,7 +19,7 @@ PYTHON      ?= python3
 override WARN := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
                  -Wvla -Wformat=2 -Wpointer-arith -Wwrite-strings -Wundef
 override NEED := -std=gnu17 -D_GNU_SOURCE -Isrc -Iinclude -pthread -fvisibility=hidden \
-                 -ffp-contract=off -MMD -MP -DTARN_VERSION='"$(VERSION)"'
+                 -ffp-contract=off -fPIC -MMD -MP -DTARN_VERSION='"$(VERSION)"'
 ifneq ($(WERROR),)
 override WARN += -Werror
 endif
@@ -52,13 +54,13 @@ TESTS     := $(TEST_SRC:%.c=$(BUILD)/%)
 BENCH_SRC := $(wildcard tests/bench/bench_*.c)
 BENCHES   := $(BENCH_SRC:%.c=$(BUILD)/%)
 FUZZ_SRC  := $(wildcard tests/fuzz/fuzz_*.c)
-ALL_SRC   := $(LIB_SRC) $(APP_SRC) $(SUP_SRC) $(TEST_SRC) $(BENCH_SRC) $(FUZZ_SRC)
+ALL_SRC   := $(LIB_SRC) $(APP_SRC) $(SUP_SRC) $(TEST_SRC) $(BENCH_SRC) $(FUZZ_SRC) $(wildcard examples/*.c)
 
 .DEFAULT_GOAL := all
 .PHONY: all config tests test check bench fuzz soak install clean format check-layers check-headers \
         check-format tidy compile_commands.json
 
-all: $(BUILD)/libtarn.a $(if $(wildcard src/app/main.c),$(BUILD)/tarn)
+all: $(BUILD)/libtarn.a $(BUILD)/libtarn.so $(if $(wildcard src/app/main.c),$(BUILD)/tarn)
 
 config:
 	@echo "CC=$(CC) CFLAGS=$(CFLAGS) BUILD=$(BUILD)"; \
@@ -67,6 +69,14 @@ config:
 $(BUILD)/libtarn.a: $(LIB_OBJ)
 	@rm -f $@
 	$(AR) rcs $@ $^
+
+# What the public functions need and nothing else: no HTTP, no NATS. Changing SOVERSION is a
+# decision for the CHANGELOG.
+API_OBJ := $(filter $(BUILD)/src/api/%,$(LIB_OBJ))
+$(BUILD)/libtarn.so: $(API_OBJ) $(BUILD)/libtarn.a src/api/libtarn.map
+	$(CC) -shared -pthread $(CFLAGS) $(LDFLAGS) -Wl,-soname,libtarn.so.$(SOVERSION) \
+	    -Wl,--version-script=src/api/libtarn.map -Wl,--as-needed -o $@ $(API_OBJ) \
+	    $(BUILD)/libtarn.a $(PKG_LIBS) $(LDLIBS)
 
 # All of src/app but main.c, so that its parts can be tested.
 $(APP_LIB): $(filter-out $(MAIN_OBJ),$(APP_OBJ))
@@ -126,9 +136,21 @@ compile_commands.json:
 	      "$(CC) -std=gnu17 -D_GNU_SOURCE -Isrc -Iinclude -Itests/support $(PKG_CF) -c $$f"; sep=,; \
 	  done; echo ']'; } > $@
 
+# Staged (DESTDIR) and relocatable (PREFIX, LIBDIR): what distributions and Spack drive.
 install: all
-	$(INSTALL) -d "$(DESTDIR)$(BINDIR)"
+	$(INSTALL) -d "$(DESTDIR)$(BINDIR)" "$(DESTDIR)$(LIBDIR)/pkgconfig" "$(DESTDIR)$(INCLUDEDIR)/tarn" \
+	    "$(DESTDIR)$(DOCDIR)"
 	$(INSTALL) -m 755 $(BUILD)/tarn "$(DESTDIR)$(BINDIR)/tarn"
+	$(INSTALL) -m 644 $(BUILD)/libtarn.a "$(DESTDIR)$(LIBDIR)/libtarn.a"
+	$(INSTALL) -m 755 $(BUILD)/libtarn.so "$(DESTDIR)$(LIBDIR)/libtarn.so.$(VERSION)"
+	ln -sf libtarn.so.$(VERSION) "$(DESTDIR)$(LIBDIR)/libtarn.so.$(SOVERSION)"
+	ln -sf libtarn.so.$(SOVERSION) "$(DESTDIR)$(LIBDIR)/libtarn.so"
+	$(INSTALL) -m 644 include/tarn/tarn.h "$(DESTDIR)$(INCLUDEDIR)/tarn/tarn.h"
+	$(INSTALL) -m 644 doc/config.md README.md CHANGELOG.md LICENSE "$(DESTDIR)$(DOCDIR)"
+	printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$(LIBDIR)' 'includedir=$(INCLUDEDIR)' '' 'Name: tarn' \
+	    'Description: in-memory store for the metrics of HPC clusters' 'Version: $(VERSION)' \
+	    'Libs: -L$${libdir} -ltarn' 'Libs.private: -lxxhash -lm -pthread' \
+	    'Cflags: -I$${includedir}' > "$(DESTDIR)$(LIBDIR)/pkgconfig/tarn.pc"
 
 clean:
 	rm -rf $(BUILD) compile_commands.json
