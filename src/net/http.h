@@ -144,8 +144,8 @@ struct ta_str ta_http_peer(const struct ta_http_req *req);
 const struct ta_token *ta_http_token(const struct ta_http_req *req);
 /* Content-Length, or -1 when the length is not known beforehand. */
 int64_t ta_http_body_length(const struct ta_http_req *req);
-/* Which worker this request belongs to, 0 .. n_workers - 1: all its calls come from that thread, so what is kept
- * per worker needs no lock. */
+/* Which worker this request belongs to, 0 .. n_workers - 1: all its calls come from that thread,
+ * so what is kept per worker needs no lock. */
 unsigned ta_http_worker_of(const struct ta_http_req *req);
 /* Monotonic time of the request's first byte line, for deadlines and logs. */
 int64_t ta_http_started_mono_ns(const struct ta_http_req *req);

@@ -170,8 +170,8 @@ static int run_plain(struct http_decode *d, struct ta_str *in)
 
 static int run(struct http_decode *d, struct ta_str *in, struct ta_err *err)
 {
-    /* The reference ignores Content-Encoding, so senders that announce gzip and send text work there;
-     * no text begins with the magic of gzip. */
+    /* The reference ignores Content-Encoding, so senders that announce gzip and send text work
+     * there; no text begins with the magic of gzip. */
     if (d->is_unseen && in->len) {
         d->is_unseen = false;
         d->is_plain = in->at[0] != '\x1f';

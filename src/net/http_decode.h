@@ -1,8 +1,9 @@
 /* http_decode.h - compressed request bodies (Content-Encoding: gzip, deflate, zstd).
  *
  * Bytes go in, pieces of at most TA_HTTP_PIECE come out; what was not taken stays and comes first
- * next time. A body that was announced as gzip and is not comes out as it is. Memory: TA_HTTP_PIECE for the piece, and 48 KiB (zlib) or 4.4 MiB at most (zstd,
- * window of 4 MiB), all from the request's arena.
+ * next time. A body that was announced as gzip and is not comes out as it is. Memory:
+ * TA_HTTP_PIECE for the piece, and 48 KiB (zlib) or 4.4 MiB at most (zstd, window of 4 MiB), all
+ * from the request's arena.
  */
 #ifndef TARN_NET_HTTP_DECODE_H
 #define TARN_NET_HTTP_DECODE_H
