@@ -64,6 +64,18 @@ static void on_error(natsConnection *c, natsSubscription *s, natsStatus status, 
     ta_logf(n->report, TA_LOG_WARN, "NATS: %s", natsStatus_GetText(status));
 }
 
+/* The last callback of a connection. */
+static void on_closed(natsConnection *c, void *arg)
+{
+    struct ta_nats *n = arg;
+
+    (void)c;
+    pthread_mutex_lock(&n->lock);
+    n->is_closed = true;
+    pthread_cond_broadcast(&n->closed);
+    pthread_mutex_unlock(&n->lock);
+}
+
 void ta_nats_state(struct ta_nats *n, struct ta_nats_state *out)
 {
     pthread_mutex_lock(&n->lock);
@@ -157,6 +169,8 @@ static int set_options(struct ta_nats *n, const struct ta_nats_conf *conf, struc
     if (s == NATS_OK)
         s = natsOptions_SetDisconnectedCB(o, on_disconnected, n);
     if (s == NATS_OK)
+        s = natsOptions_SetClosedCB(o, on_closed, n);
+    if (s == NATS_OK)
         s = natsOptions_SetErrorHandler(o, on_error, n);
     return s == NATS_OK ? TA_OK : ta_nats_fail(s, "options", err);
 }
@@ -171,6 +185,7 @@ int ta_nats_open(struct ta_nats **out, const struct ta_nats_conf *conf, struct t
     n->alloc = alloc;
     n->report = conf->report;
     pthread_mutex_init(&n->lock, NULL);
+    pthread_cond_init(&n->closed, NULL);
     natsStatus s = natsOptions_Create(&n->options);
     int r = s == NATS_OK ? set_options(n, conf, err) : ta_nats_fail(s, "options", err);
     if (r == TA_OK) {
@@ -195,10 +210,16 @@ void ta_nats_close(struct ta_nats *n)
     if (!n)
         return;
     if (n->connection) {
+        /* Callbacks run in a thread of the library until the one that says "closed". */
         natsConnection_Close(n->connection);
+        pthread_mutex_lock(&n->lock);
+        while (!n->is_closed)
+            pthread_cond_wait(&n->closed, &n->lock);
+        pthread_mutex_unlock(&n->lock);
         natsConnection_Destroy(n->connection);
     }
     natsOptions_Destroy(n->options);
+    pthread_cond_destroy(&n->closed);
     pthread_mutex_destroy(&n->lock);
     ta_release(n->alloc, n, sizeof(*n));
 }

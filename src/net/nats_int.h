@@ -14,6 +14,8 @@ struct ta_nats {
     natsConnection *connection;
     pthread_mutex_t lock;
     struct ta_nats_state state; /* guarded by lock */
+    pthread_cond_t closed;
+    bool is_closed; /* guarded by lock */
 };
 
 /* Words of a status, as an error of ours: TA_ENOMEM, TA_EAGAIN (away, timed out), TA_EINVAL, TA_EIO. */

@@ -8,7 +8,25 @@ struct ta_nats_consumer {
     struct ta_alloc *alloc;
     jsCtx *js;
     natsSubscription *sub;
+    char *names; /* stream and durable, each with its NUL */
+    size_t names_room;
+    const char *durable; /* in names */
 };
+
+static int keep_names(struct ta_nats_consumer *c, const struct ta_nats_consumer_conf *conf)
+{
+    size_t stream = strlen(conf->stream) + 1;
+    size_t durable = strlen(conf->durable) + 1;
+
+    c->names = ta_alloc(c->alloc, stream + durable);
+    if (!c->names)
+        return TA_ENOMEM;
+    c->names_room = stream + durable;
+    memcpy(c->names, conf->stream, stream);
+    memcpy(c->names + stream, conf->durable, durable);
+    c->durable = c->names + stream;
+    return TA_OK;
+}
 
 /* Makes the durable, or takes it up when it is there with the same configuration. */
 static natsStatus add_consumer(struct ta_nats_consumer *c, const struct ta_nats_consumer_conf *conf,
@@ -68,7 +86,9 @@ int ta_nats_consume(struct ta_nats_consumer **out, struct ta_nats *n,
     c->alloc = alloc;
     jsOptions_Init(&options);
     options.Wait = timeout_ms;
-    natsStatus s = natsConnection_JetStream(&c->js, n->connection, &options);
+    natsStatus s = keep_names(c, conf) < 0
+                       ? NATS_NO_MEMORY
+                       : natsConnection_JetStream(&c->js, n->connection, &options);
     if (s == NATS_OK)
         s = add_consumer(c, conf, &options, &why);
     if (s == NATS_OK)
@@ -87,6 +107,7 @@ void ta_nats_consumer_close(struct ta_nats_consumer *c)
         return;
     natsSubscription_Destroy(c->sub);
     jsCtx_Destroy(c->js);
+    ta_release(c->alloc, c->names, c->names_room);
     ta_release(c->alloc, c, sizeof(*c));
 }
 
@@ -147,7 +168,7 @@ int ta_nats_consumer_lag(struct ta_nats_consumer *c, struct ta_nats_lag *out, st
 {
     jsConsumerInfo *info = NULL;
     jsErrCode why = 0;
-    natsStatus s = natsSubscription_GetConsumerInfo(&info, c->sub, NULL, &why);
+    natsStatus s = js_GetConsumerInfo(&info, c->js, c->names, c->durable, NULL, &why);
 
     if (s != NATS_OK)
         return ta_nats_fail(s, "consumer state", err);
