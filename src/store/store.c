@@ -204,6 +204,7 @@ static void count_shard(struct ta_shard *sd, struct ta_store_counts *out)
     out->refused_columns += c->refused_columns;
     out->freed_buffers += c->freed_buffers;
     out->freed_early_buffers += c->freed_early_buffers;
+    out->merged_runs += c->merged_runs;
     for (uint32_t i = 0; i < sd->n_hosts; i++)
         count_host(sd->sorted[i], out);
     ta_shard_unlock(sd);

@@ -109,7 +109,6 @@ int ta_store_keep(struct ta_store *s, int64_t now_s, int64_t idle_s, uint32_t bu
 
 struct ta_store_counts {
     uint64_t hosts, series, buffers, groups, shapes; /* now */
-    uint64_t slots;                                  /* sum of the buffers' lengths, now */
     uint64_t stored;              /* samples accepted since the start, restored ones not counted */
     uint64_t stored_late;         /* of those: older than the newest buffer of their series */
     uint64_t restored;            /* samples restored */
@@ -118,7 +117,7 @@ struct ta_store_counts {
     uint64_t refused_columns;     /* beyond TA_HOST_COLUMNS_MAX */
     uint64_t freed_buffers;       /* by retention and requests */
     uint64_t freed_early_buffers; /* to stay below the cap */
-    uint64_t sealed_runs, merged_runs;
+    uint64_t merged_runs;         /* runs of 512 slots made of short ones */
     uint64_t bytes, bytes_peak, bytes_cap; /* cap 0 = none */
     uint64_t bytes_open, bytes_sealed;     /* rows of doubles; compressed runs */
 };
