@@ -232,6 +232,24 @@ uint32_t ta_group_len(const struct ta_group *g, uint32_t pos)
     return len;
 }
 
+uint32_t ta_group_len_max(const struct ta_group *g)
+{
+    uint32_t len = g->is_restored ? g->capacity : 0;
+
+    for (uint32_t i = 0; i < g->n_segs; i++)
+        len = ta_segment_end(g->segs[i]) > len ? ta_segment_end(g->segs[i]) : len;
+    for (uint32_t slot = WINDOW_SLOTS; slot-- > 0 && g->n_frames;) {
+        const struct ta_frame *f = g->frames[g->n_frames - 1];
+        uint32_t end = f->window * (uint32_t)WINDOW_SLOTS + slot + 1;
+
+        if (end <= len)
+            break;
+        if (ta_frame_row(f, slot))
+            len = end;
+    }
+    return len < g->capacity ? len : g->capacity;
+}
+
 /* ---- reading ---------------------------------------------------------------------------------- */
 
 /* The part of a run of sg that lies in [slot, slot + n): its first slot and its slots. NULL: nothing. */

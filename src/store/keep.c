@@ -103,7 +103,7 @@ static void keep_hints(struct ta_host *h, const struct ta_group *g, const struct
 static int merge_group(struct ta_store *s, struct ta_shard *sd, struct ta_host *h,
                        struct ta_group *g)
 {
-    struct ta_keeper *k = &s->keeper;
+    struct ta_store_keeper *k = &s->keeper;
     struct ta_alloc *a = ta_store_alloc(s);
     struct ta_segment *merged = NULL;
     bool is_swapped;
@@ -184,7 +184,7 @@ static struct ta_host *relock(struct ta_sweep *sw)
 
 int ta_store_keep(struct ta_store *s, int64_t now_s, int64_t idle_s, uint32_t budget_us)
 {
-    struct ta_keeper *k = &s->keeper;
+    struct ta_store_keeper *k = &s->keeper;
     int64_t left = (int64_t)budget_us * CELLS_PER_US;
     struct ta_host *h;
 

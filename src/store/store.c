@@ -182,6 +182,7 @@ static void count_host(const struct ta_host *h, struct ta_store_counts *out)
         const struct ta_group *g = h->groups[i];
 
         out->buffers += g->n_live;
+        out->slots += (uint64_t)g->n_live * ta_group_len_max(g);
         for (uint32_t f = 0; f < g->n_frames; f++)
             out->bytes_open += ta_frame_bytes(g->frames[f]);
         for (uint32_t k = 0; k < g->n_segs; k++)

@@ -109,6 +109,9 @@ int ta_store_keep(struct ta_store *s, int64_t now_s, int64_t idle_s, uint32_t bu
 
 struct ta_store_counts {
     uint64_t hosts, series, buffers, groups, shapes; /* now */
+    uint64_t
+        slots; /* of all buffers, now: a little more than their lengths, each counted as long as the
+                     * longest of its group */
     uint64_t stored;              /* samples accepted since the start, restored ones not counted */
     uint64_t stored_late;         /* of those: older than the newest buffer of their series */
     uint64_t restored;            /* samples restored */

@@ -189,6 +189,8 @@ int ta_group_put(struct ta_alloc *a, struct ta_group *g, uint32_t slot, uint32_t
 int ta_group_add_segment(struct ta_alloc *a, struct ta_group *g, struct ta_segment *sg);
 /* Slots in use of a member: 1 + its last slot that holds a value (all, when restored). */
 uint32_t ta_group_len(const struct ta_group *g, uint32_t pos);
+/* No member has more. */
+uint32_t ta_group_len_max(const struct ta_group *g);
 /* out[i] = slot + i for i < n, NaN = absent; slot + n <= capacity. */
 void ta_group_copy(const struct ta_group *g, uint32_t pos, uint32_t slot, uint32_t n, double *out);
 /* acc[i] += the same. */
@@ -364,7 +366,7 @@ void ta_sweep_stop(struct ta_sweep *sw);
 /* ---- keep.c ----------------------------------------------------------------------------------- */
 
 /* Where the keeper is, and what it uses: one thread at a time. */
-struct ta_keeper {
+struct ta_store_keeper {
     struct ta_sweep sweep;
     bool is_under_way; /* `sweep` is in the middle of a pass */
     struct ta_seg_builder scratch;
@@ -433,7 +435,7 @@ struct ta_store {
     _Atomic uint32_t next_shape_id;
     uint64_t hash_seed;
     uint32_t n_shards;
-    struct ta_keeper keeper;
+    struct ta_store_keeper keeper;
     pthread_mutex_t swap; /* one change of the metric table at a time */
     struct ta_shard shards[];
 };
