@@ -43,7 +43,7 @@ bool ta_demo_job_at(const struct ta_demo *d, uint32_t host, int64_t t_s, struct 
     uint64_t key = block + (uint64_t)period * TA_COUNT(blocks);
     double lead = ta_load_noise(d->seed, key, 2), length = ta_load_noise(d->seed, key, 3);
     int64_t start = begin + SETUP_S + (int64_t)(lead * lead * PERIOD_S / 3);
-    int64_t end = start + (int64_t)((0.4 + 0.6 * length) * (double)(begin + PERIOD_S - start - 60));
+    int64_t end = start + (int64_t)((0.6 + 0.4 * length) * (double)(begin + PERIOD_S - start - 60));
 
     if (t_s < start || t_s >= end || ta_load_noise(d->seed, key, 4) > demand(start))
         return false;
