@@ -59,25 +59,26 @@ int ta_host_grow(struct ta_alloc *a, struct ta_host *h, uint32_t col)
     return TA_OK;
 }
 
-void ta_host_renumber(struct ta_alloc *a, struct ta_host *h, struct ta_col_state *take_states,
-                      uint32_t n_states)
+void ta_host_renumber(struct ta_alloc *a, struct ta_host *h, const uint32_t *map,
+                      struct ta_col_state *take_states, uint32_t n_states)
 {
-    uint32_t n = 0;
-
-    /* The old table says what became of each column: `open` is kept, `pos` becomes the new number. */
     for (uint32_t col = 0; col < h->n_states; col++)
         if (h->states[col].open) {
-            take_states[n] = h->states[col];
-            h->states[col].pos = n++;
+            assert(map[col] < n_states);
+            take_states[map[col]] = h->states[col];
         }
     for (uint32_t i = 0; i < h->n_groups; i++) {
         struct ta_group *g = h->groups[i];
+        uint32_t last = 0;
 
-        for (uint32_t pos = 0; pos < g->n_pos; pos++)
-            if (!(g->members[pos] & MEMBER_GONE))
-                g->members[pos] = h->states[g->members[pos]].pos;
-        /* Numbers of gone members mean nothing any more, so the order does not hold. */
-        g->is_sorted = g->is_sorted && g->n_live == g->n_pos;
+        g->is_sorted = g->n_live == g->n_pos; /* what is gone has no number any more */
+        for (uint32_t pos = 0; pos < g->n_pos; pos++) {
+            if (g->members[pos] & MEMBER_GONE)
+                continue;
+            g->members[pos] = map[g->members[pos]];
+            g->is_sorted = g->is_sorted && (pos == 0 || g->members[pos] > last);
+            last = g->members[pos];
+        }
     }
     ta_release(a, h->states, h->n_states * sizeof(*h->states));
     h->states = take_states;
@@ -230,12 +231,13 @@ int ta_host_reserve_open(struct ta_alloc *a, struct ta_host *h)
 
 static void open_group(struct ta_host *h, struct ta_group *g)
 {
-    uint32_t i = 1;
+    uint32_t i = h->open_free ? h->open_free : 1;
 
     while (h->open[i] != no_group())
         i++;
     assert(i < h->cap_open);
     h->open[i] = &g->row;
+    h->open_free = i + 1;
     g->open = i;
     h->n_open++;
 }
@@ -254,6 +256,8 @@ void ta_host_point(struct ta_host *h, uint32_t col, struct ta_group *g, uint32_t
 
         if (!--old->n_open) {
             h->open[old->open] = no_group();
+            if (old->open < h->open_free)
+                h->open_free = old->open;
             h->n_open--;
         }
         h->n_series -= !g;

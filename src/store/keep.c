@@ -188,12 +188,18 @@ int ta_store_keep(struct ta_store *s, int64_t now_s, int64_t idle_s, uint32_t bu
     int64_t left = (int64_t)budget_us * CELLS_PER_US;
     struct ta_host *h;
 
-    if (!k->is_under_way)
+    if (!k->is_under_way) {
+        k->shard = UINT32_MAX;
         ta_sweep_init(&k->sweep, s, (struct ta_str){0}, (struct ta_str){0}, true);
+    }
     k->is_under_way = true;
     while ((h = ta_sweep_next(&k->sweep))) {
         int64_t cells = 1;
 
+        if (k->shard != k->sweep.shard)
+            ta_shard_judge(k->sweep.locked);
+        k->shard = k->sweep.shard;
+        (void)ta_shard_reshape(k->sweep.locked, h); /* without memory it stays as it is */
         while (h && cells > 0 && left > 0) {
             left -= h->n_groups / GROUPS_PER_CELL + 1;
             cells = keep_host(s, &k->sweep, h, now_s - idle_s);

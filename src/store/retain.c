@@ -252,6 +252,10 @@ void ta_store_make_room(struct ta_store *s)
         return;
     reserve = reserve < 64 * KiB ? 64 * KiB : reserve > 16 * MiB ? 16 * MiB : reserve;
     reserve = reserve > cap / 4 ? cap / 4 : reserve;
+    if (ta_store_bytes(s) + reserve <= cap)
+        return;
+    pthread_mutex_lock(&s->shrink); /* who waits finds the room made */
     if (ta_store_bytes(s) + reserve > cap)
         (void)ta_store_shrink(s, cap - 2 * reserve);
+    pthread_mutex_unlock(&s->shrink);
 }

@@ -1,15 +1,8 @@
-/* shard.c - the hosts behind one lock: found by hash, listed in order, grouped into clusters.
- *
- * Also decides which shape a host uses: the one of its cluster, or, once that is full, one of its own.
- */
+/* shard.c - the hosts behind one lock: found by hash, listed in order, grouped into clusters. */
 #include "store/store_int.h"
 
 #include <assert.h>
 #include <xxhash.h>
-
-enum {
-    SHARED_COLUMNS_MAX = 16384
-}; /* of a shape that hosts share: 256 threads with 60 metrics each */
 
 uint64_t ta_shard_hash(const struct ta_store *s, struct ta_str cluster, struct ta_str host)
 {
@@ -152,7 +145,7 @@ static void cluster_put(struct ta_shard *sd, struct ta_cluster *c)
     ta_release(ta_store_alloc(sd->store), c, sizeof(*c) + c->name_len);
 }
 
-static int shape_new(struct ta_shard *sd, bool is_private, struct ta_shape **out)
+int ta_shard_new_shape(struct ta_shard *sd, bool is_private, struct ta_shape **out)
 {
     uint32_t id = atomic_fetch_add_explicit(&sd->store->next_shape_id, 1, memory_order_relaxed);
     int r = ta_shape_new(out, ta_store_alloc(sd->store), id, is_private);
@@ -162,14 +155,25 @@ static int shape_new(struct ta_shard *sd, bool is_private, struct ta_shape **out
     return r;
 }
 
-static void shape_put(struct ta_shard *sd, struct ta_cluster *c, struct ta_shape *sh)
+static void free_shape(struct ta_shard *sd, struct ta_shape *sh)
+{
+    ta_shape_free(sh);
+    sd->n_shapes--;
+}
+
+void ta_shard_leave_shape(struct ta_shard *sd, struct ta_cluster *c, struct ta_shape *sh)
 {
     if (--sh->n_hosts)
         return;
     if (c->shape == sh)
         c->shape = NULL;
-    ta_shape_free(sh);
-    sd->n_shapes--;
+    free_shape(sd, sh);
+}
+
+void ta_shard_drop_shape(struct ta_shard *sd, struct ta_cluster *c)
+{
+    free_shape(sd, c->shape);
+    c->shape = NULL;
 }
 
 static int host_join(struct ta_shard *sd, struct ta_host *h, struct ta_str cluster)
@@ -178,7 +182,7 @@ static int host_join(struct ta_shard *sd, struct ta_host *h, struct ta_str clust
 
     if (!c)
         return TA_ENOMEM;
-    if (!c->shape && shape_new(sd, false, &c->shape) < 0) {
+    if (!c->shape && ta_shard_new_shape(sd, false, &c->shape) < 0) {
         cluster_put(sd, c);
         return TA_ENOMEM;
     }
@@ -236,7 +240,7 @@ void ta_shard_remove(struct ta_shard *sd, struct ta_host *h)
     struct ta_cluster *c = h->cluster;
 
     leave_tables(sd, h);
-    shape_put(sd, c, h->shape);
+    ta_shard_leave_shape(sd, c, h->shape);
     c->n_hosts--;
     cluster_put(sd, c);
     ta_host_free(ta_store_alloc(sd->store), h);
@@ -250,52 +254,4 @@ void ta_shard_done(struct ta_shard *sd)
     assert(!sd->clusters && !sd->n_shapes);
     ta_metrics_unref(sd->metrics);
     (void)pthread_rwlock_destroy(&sd->lock);
-}
-
-/* ---- columns ---------------------------------------------------------------------------------- */
-
-/* A shape of the host's own, with the columns it has samples of, in their order. Its groups name columns by
- * number, so they are renumbered: all or nothing. */
-static int move_to_private(struct ta_shard *sd, struct ta_host *h)
-{
-    struct ta_alloc *a = ta_store_alloc(sd->store);
-    struct ta_shape *from = h->shape, *to;
-    struct ta_col_state *states;
-    struct ta_column_key key;
-    int r = shape_new(sd, true, &to);
-
-    if (r < 0)
-        return r;
-    to->n_hosts = 1;
-    for (uint32_t col = 0; col < h->n_states && r >= 0; col++)
-        if (ta_host_has(h, col)) {
-            ta_shape_key(from, col, &key);
-            r = ta_shape_add(to, sd->metrics, &key) < 0 ? TA_ENOMEM : TA_OK;
-        }
-    states = r < 0 ? NULL : ta_alloc_zero(a, to->n + 1, sizeof(*states));
-    if (!states) {
-        shape_put(sd, h->cluster, to);
-        return TA_ENOMEM;
-    }
-    ta_host_renumber(a, h, states, to->n + 1);
-    h->shape = to;
-    shape_put(sd, h->cluster, from);
-    return TA_OK;
-}
-
-int64_t ta_shard_column(struct ta_shard *sd, struct ta_host *h, const struct ta_column_key *key)
-{
-    int64_t col = ta_shape_find(h->shape, key);
-
-    if (col >= 0)
-        return col;
-    if (h->n_series >= TA_HOST_COLUMNS_MAX)
-        return TA_ERANGE;
-    if (h->shape->n >= (h->shape->is_private ? TA_HOST_COLUMNS_MAX : SHARED_COLUMNS_MAX)) {
-        if (h->shape->is_private && h->n_series > TA_HOST_COLUMNS_MAX / 2)
-            return TA_ERANGE; /* too few columns are unused to gain by moving */
-        if (move_to_private(sd, h) < 0)
-            return TA_ENOMEM;
-    }
-    return ta_shape_add(h->shape, sd->metrics, key);
 }

@@ -89,7 +89,7 @@ int ta_store_new(struct ta_store **out, const struct ta_store_conf *conf, struct
     atomic_init(&s->next_host_id, 1);
     atomic_init(&s->next_shape_id, 1);
     s->hash_seed = conf->hash_seed;
-    if (pthread_mutex_init(&s->swap, NULL)) {
+    if (pthread_mutex_init(&s->swap, NULL) || pthread_mutex_init(&s->shrink, NULL)) {
         ta_release(conf->alloc, s, store_bytes(n));
         return ta_fail(err, TA_ENOMEM, "no lock for the store");
     }
@@ -121,6 +121,7 @@ void ta_store_free(struct ta_store *s)
         ta_shard_done(&s->shards[i]);
     assert(ta_budget_used(&s->budget) == 0);
     (void)pthread_mutex_destroy(&s->swap);
+    (void)pthread_mutex_destroy(&s->shrink);
     ta_release(s->owner, s, store_bytes(n));
 }
 

@@ -39,7 +39,9 @@ struct ta_shape {
     uint32_t id;
     uint32_t n, cap; /* columns; capacity of the three arrays */
     uint32_t n_hosts;
-    bool is_private; /* of one host alone */
+    uint32_t n_judged; /* columns when it was last found to be in use */
+    bool is_private;   /* of one host alone */
+    bool is_outgrown;  /* its hosts are moving to another */
     struct ta_column *cols;
     uint32_t *by_metric; /* columns in order of (metric id, type, stype): what a query walks */
     uint32_t *by_level;  /* columns in order of (type, stype, metric name): what a listing walks */
@@ -235,6 +237,7 @@ struct ta_host {
     uint32_t n_states;
     uint32_t n_series; /* columns with samples */
     uint32_t n_open, cap_open;
+    uint32_t open_free;         /* no free entry of `open` is below it */
     struct ta_row_cache **open; /* [0] is no group; free entries too */
     uint32_t n_groups, cap_groups;
     struct ta_group **groups; /* in order of (start, freq, capacity, restored) */
@@ -265,10 +268,10 @@ static inline struct ta_group *ta_host_head(const struct ta_host *h, uint32_t co
 int ta_host_new(struct ta_host **out, struct ta_alloc *a, struct ta_str name);
 void ta_host_free(struct ta_alloc *a, struct ta_host *h); /* with its groups */
 int ta_host_grow(struct ta_alloc *a, struct ta_host *h, uint32_t col);
-/* Columns with samples get the numbers 0, 1, ... in their order; `states` (zeroed, at least n_series
- * long) replaces the table and is owned from now on. */
-void ta_host_renumber(struct ta_alloc *a, struct ta_host *h, struct ta_col_state *take_states,
-                      uint32_t n_states);
+/* Gives the columns other numbers: map[column] for each with samples. `states` (zeroed, longer than all of
+ * them) replaces the table and is owned from now on. */
+void ta_host_renumber(struct ta_alloc *a, struct ta_host *h, const uint32_t *map,
+                      struct ta_col_state *take_states, uint32_t n_states);
 /* First group whose start is > t (n_groups when none). */
 uint32_t ta_host_after(const struct ta_host *h, int64_t t);
 /* First group from index i on in which `col` is a live member: its index, *pos; or n_groups. */
@@ -331,8 +334,22 @@ void ta_shard_remove(struct ta_shard *sd, struct ta_host *h);
 /* Index of the first host that sorts after (cluster, host). */
 uint32_t ta_shard_after(const struct ta_shard *sd, struct ta_str cluster, struct ta_str host);
 void ta_shard_done(struct ta_shard *sd);
+/* A shape without hosts; one that loses its last host is freed. */
+int ta_shard_new_shape(struct ta_shard *sd, bool is_private, struct ta_shape **out);
+void ta_shard_leave_shape(struct ta_shard *sd, struct ta_cluster *c, struct ta_shape *sh);
+/* Frees the cluster's shape, which no host uses. */
+void ta_shard_drop_shape(struct ta_shard *sd, struct ta_cluster *c);
+
+/* ---- reshape.c -------------------------------------------------------------------------------- */
+
 /* The column of a key in this host's shape, added when new; may move the host to a private shape. */
 int64_t ta_shard_column(struct ta_shard *sd, struct ta_host *h, const struct ta_column_key *key);
+
+/* Moves the host to a leaner shape when the one it has is mostly columns that nobody uses any more. TA_ENOMEM:
+ * it stays. */
+int ta_shard_reshape(struct ta_shard *sd, struct ta_host *h);
+/* Looks for such shapes; visits every column of every host. */
+void ta_shard_judge(struct ta_shard *sd);
 
 /* Finds a host under the shard's read lock; NULL: not there (nothing is locked then). */
 struct ta_host *ta_store_rdlock(struct ta_store *s, struct ta_str cluster, struct ta_str host,
@@ -369,6 +386,7 @@ void ta_sweep_stop(struct ta_sweep *sw);
 struct ta_store_keeper {
     struct ta_sweep sweep;
     bool is_under_way; /* `sweep` is in the middle of a pass */
+    uint32_t shard;    /* the one that was judged last in this pass */
     struct ta_seg_builder scratch;
     struct ta_merge merge; /* its arrays are kept for the next one */
 };
@@ -436,7 +454,8 @@ struct ta_store {
     uint64_t hash_seed;
     uint32_t n_shards;
     struct ta_store_keeper keeper;
-    pthread_mutex_t swap; /* one change of the metric table at a time */
+    pthread_mutex_t swap;   /* one change of the metric table at a time */
+    pthread_mutex_t shrink; /* one thread makes room at a time; no shard is locked */
     struct ta_shard shards[];
 };
 

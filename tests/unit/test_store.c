@@ -390,6 +390,39 @@ static void a_host_with_too_many_series_is_told_so_and_harms_no_other(void **sta
     ta_store_free(s);
 }
 
+static void columns_of_jobs_long_gone_are_given_up(void **state)
+{
+    struct ta_store *s = new_store(&ta_heap, 0, 0);
+    size_t most = 0, at_end;
+
+    (void)state;
+    for (int day = 0; day < 60; day++) {
+        int64_t ts = NOW + day * 86400;
+
+        for (int job = 0; job < 40; job++) {
+            char stype[32];
+
+            (void)snprintf(stype, sizeof(stype), "job%d", day * 40 + job);
+            assert_int_equal(put(s, "a", M2, "node", stype, ts, 1), 0);
+        }
+        (void)put(s, "a", M60, "", "", ts, day);
+        (void)put(s, "b", M60, "", "", ts, day);
+        (void)ta_store_free_before(s, NULL, 0, ts - 86400 * 2);
+        while (ta_store_keep(s, ts, 600, 1000000))
+            ;
+        most = ta_store_bytes(s) > most ? ta_store_bytes(s) : most;
+        if (day == 10)
+            most = 0;
+    }
+    at_end = ta_store_bytes(s);
+    assert_true(most < 100 * KiB && at_end <= most); /* 2400 columns would be 250 KB */
+    struct ta_selection sel = select_of("a", M60, NULL, 0);
+    double v;
+    assert_int_equal(ta_read_sum(s, &sel, NOW + 59 * 86400, &v, 1), 1);
+    assert_true(v == 59);
+    ta_store_free(s);
+}
+
 static void a_few_samples_cost_a_few_bytes(void **state)
 {
     struct ta_store *s = new_store(&ta_heap, 0, 0);
@@ -698,6 +731,7 @@ int main(void)
         cmocka_unit_test(hosts_with_jobs_are_kept_by_retention),
         cmocka_unit_test(at_the_cap_the_oldest_goes_and_protected_hosts_last),
         cmocka_unit_test(a_host_with_too_many_series_is_told_so_and_harms_no_other),
+        cmocka_unit_test(columns_of_jobs_long_gone_are_given_up),
         cmocka_unit_test(a_few_samples_cost_a_few_bytes),
         cmocka_unit_test(samples_of_a_row_allocate_nothing),
         cmocka_unit_test(a_reload_adds_metrics_and_keeps_the_ids),
