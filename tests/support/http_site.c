@@ -146,6 +146,18 @@ static int count_body(struct ta_http_req *q, const char *at, size_t len, size_t 
     return TA_OK;
 }
 
+static int skip_body(struct ta_http_req *q, const char *at, size_t len, size_t *taken,
+                     struct ta_err *err)
+{
+    struct page *p = ta_http_state(q);
+
+    (void)at;
+    (void)taken;
+    (void)err;
+    p->n += len;
+    return TA_OK;
+}
+
 static int tell(struct ta_http_req *q, const char *word)
 {
     struct page *p = ta_http_state(q);
@@ -228,6 +240,8 @@ static const struct ta_http_handler ok = {page_begin, NULL, ok_end, NULL, page_d
 static const struct ta_http_handler echo = {page_begin, echo_body, echo_end, echo_fill, page_done};
 static const struct ta_http_handler count = {page_begin, count_body, count_end, NULL, page_done};
 static const struct ta_http_handler sync_h = {page_begin, count_body, sync_end, NULL, page_done};
+static const struct ta_http_handler skip = {page_begin, skip_body, count_end, NULL, page_done};
+static const struct ta_http_handler wait_h = {page_begin, skip_body, sync_end, NULL, page_done};
 static const struct ta_http_handler slow = {page_begin, slow_body, count_end, NULL, page_done};
 static const struct ta_http_handler big = {page_begin, NULL, big_end, big_fill, page_done};
 static const struct ta_http_handler fails = {page_begin, NULL, fail_end, NULL, page_done};
@@ -238,6 +252,8 @@ static const struct ta_http_route routes[] = {
     {.path = "/count", .methods = TA_HTTP_POST, .handler = &count},
     {.path = "/small", .methods = TA_HTTP_POST, .handler = &count, .body_bytes_max = 1000},
     {.path = "/sync", .methods = TA_HTTP_POST, .handler = &sync_h},
+    {.path = "/skip", .methods = TA_HTTP_POST, .handler = &skip},
+    {.path = "/wait", .methods = TA_HTTP_POST, .handler = &wait_h},
     {.path = "/slow", .methods = TA_HTTP_POST, .handler = &slow},
     {.path = "/big", .methods = TA_HTTP_GET, .handler = &big},
     {.path = "/break", .methods = TA_HTTP_GET, .handler = &big},
