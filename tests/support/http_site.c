@@ -267,7 +267,7 @@ static const struct ta_http_route routes[] = {
     {"/admin", TA_HTTP_DELETE, false, TA_HTTP_BEARER, TA_ROLE_ADMIN, 0, false, &ok, NULL},
 };
 
-void site_start(struct site *s)
+int site_try(struct site *s)
 {
     struct ta_err err = {0};
 
@@ -278,12 +278,21 @@ void site_start(struct site *s)
     s->config.app = s;
     if (!s->config.addr)
         s->config.addr = "127.0.0.1:0";
-    if (ta_http_server_open(&s->server, &s->config, &err) < 0)
-        fail_msg("open: %s", err.text);
-    s->port = ta_http_server_port(s->server);
-    if (ta_http_server_start(s->server, &err) < 0)
-        fail_msg("start: %s", err.text);
-    assert_int_equal(pthread_create(&s->waker, NULL, waker_main, s), 0);
+    int r = ta_http_server_open(&s->server, &s->config, &err);
+    if (r == TA_OK) {
+        s->port = ta_http_server_port(s->server);
+        r = ta_http_server_start(s->server, &err);
+        if (r < 0)
+            ta_http_server_free(s->server);
+    }
+    if (r == TA_OK)
+        assert_int_equal(pthread_create(&s->waker, NULL, waker_main, s), 0);
+    return r;
+}
+
+void site_start(struct site *s)
+{
+    assert_int_equal(site_try(s), TA_OK);
 }
 
 void site_pause(struct site *s, bool paused)

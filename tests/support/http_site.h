@@ -41,6 +41,8 @@ struct site {
 };
 
 void site_start(struct site *s);
+/* The same, where failing is a result. */
+int site_try(struct site *s);
 /* Stops, checks that every begun request was done, frees. */
 void site_stop(struct site *s);
 void site_pause(struct site *s, bool paused);
