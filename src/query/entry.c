@@ -5,6 +5,9 @@
 #include <inttypes.h>
 #include <math.h>
 
+/* Planning an entry, and finding one series of a group, in samples read: about a nanosecond each. */
+enum { OPEN_COST = 500, FIND_COST = 50 };
+
 void ta_entry_init(struct ta_entry *e, struct ta_store *store, struct ta_metrics *metrics,
                    const struct ta_query_request *request, const struct ta_query_limits *limits,
                    struct ta_alloc *alloc, double *window)
@@ -190,7 +193,7 @@ enum ta_entry_kind ta_entry_open(struct ta_entry *e, const struct ta_query_item 
     e->summary = (struct ta_summary){0};
     e->error = (struct ta_err){0};
     e->error_text = (struct ta_str){0};
-    e->n_cost += 64;
+    e->n_cost += OPEN_COST + (is_one_selection(item) ? item->type_ids.n * FIND_COST : 0);
 
     int r = select_path(e, i) ? TA_OK : ta_fail(&e->error, TA_ENOMEM, "%s", ta_strerror(TA_ENOMEM));
     if (r >= 0)
@@ -225,6 +228,7 @@ static void read_slots(struct ta_entry *e, double *out, size_t n)
         ta_scale(out, n, 1.0 / (double)found); /* times the reciprocal, as the reference */
     e->n_read += n;
     e->n_cost += n * (uint64_t)(found > 0 ? found : 1);
+    e->n_samples += n * (uint64_t)(found > 0 ? found : 0);
 }
 
 static size_t next_slots(struct ta_entry *e, double *out, size_t max)

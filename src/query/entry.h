@@ -47,9 +47,10 @@ struct ta_entry {
     struct ta_span span;
     struct ta_resample plan;
     int64_t n_pad;
-    uint64_t n_read; /* slots read so far */
-    uint64_t n_cost; /* source samples touched since the last reset by the owner */
-    double *series;  /* when resampling: all of it; owned */
+    uint64_t n_read;    /* slots read so far */
+    uint64_t n_cost;    /* work since the last reset by the owner, in source samples */
+    uint64_t n_samples; /* source samples read so far */
+    double *series;     /* when resampling: all of it; owned */
     size_t n_series_bytes, n_given;
     struct ta_summary summary;
     struct ta_err error;

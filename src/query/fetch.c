@@ -119,7 +119,7 @@ static int take_nodes(struct ta_fetch *l)
 /* All hosts of the cluster: counted first, so that one array holds them. */
 static int take_all_nodes(struct ta_fetch *l)
 {
-    struct ta_host_name names[HOSTS_AT_ONCE], *after = NULL;
+    struct ta_host_name names[HOSTS_AT_ONCE], last, *after = NULL;
     struct ta_dec_chain chain = {0};
     size_t n;
 
@@ -139,8 +139,8 @@ static int take_all_nodes(struct ta_fetch *l)
             chain.last = &r->item;
             chain.n++;
         }
-        names[0] = names[n - 1];
-        after = &names[0];
+        last = names[n - 1]; /* a copy: the next batch is written over it */
+        after = &last;
     }
     l->hosts = ta_arena_get(&l->arena, chain.n * sizeof(*l->hosts));
     if (!l->hosts)

@@ -119,9 +119,8 @@ static int add_node(struct ta_query *q, struct node ***end, struct ta_str name)
 
 static int list_nodes(struct ta_query *q)
 {
-    struct ta_host_name names[HOSTS_AT_ONCE];
+    struct ta_host_name names[HOSTS_AT_ONCE], last, *after = NULL;
     struct node **end = &q->nodes;
-    struct ta_host_name *after = NULL;
     size_t n;
 
     /* An empty name would mean the hosts of all clusters. */
@@ -133,8 +132,8 @@ static int list_nodes(struct ta_query *q)
             if (r < 0)
                 return r;
         }
-        names[0] = names[n - 1];
-        after = &names[0];
+        last = names[n - 1]; /* a copy: the next batch is written over it */
+        after = &last;
     }
     return TA_OK;
 }
@@ -465,6 +464,6 @@ int ta_query_fill(struct ta_query *q, struct ta_buf *room, struct ta_err *err)
     }
     r = 1;
 out:
-    q->counts.samples += q->entry.n_cost;
+    q->counts.samples = q->entry.n_samples;
     return r < 0 ? ta_fail(err, r, "the answer's text does not fit") : r;
 }

@@ -206,6 +206,30 @@ static void data_of_all_nodes_comes_by_host(void **state)
                           "\"statistics\":" S3("8") "}]}}},\"errors\":[]}\n");
 }
 
+static void all_nodes_are_answered_however_many_there_are(void **state)
+{
+    struct ta_buf out;
+    size_t n = 0;
+
+    (void)state;
+    for (int i = 0; i < 500; i++) {
+        char host[16];
+        snprintf(host, sizeof(host), "n%03d", i);
+        feed_sample(store, "c", host, "load", "", "", T0, i, NOW_S);
+    }
+    ta_buf_init(&out, &ta_heap, 1 * MiB);
+    assert_int_equal(ask_with(&ta_heap,
+                              "{\"function\":\"node-data\",\"cluster\":\"c\",\"metrics\":["
+                              "\"load\"],\"from\":1700000000,\"to\":1700000220}",
+                              4096, &out, NULL),
+                     TA_OK);
+    assert_int_equal(ta_buf_byte(&out, '\0'), TA_OK);
+    for (const char *at = out.at; (at = strstr(at, "\"hostname\"")); at++)
+        n++;
+    assert_int_equal(n, 503);
+    ta_buf_done(&out);
+}
+
 static void a_list_of_nodes_looks_up_the_subcluster_of_each(void **state)
 {
     (void)state;
@@ -302,6 +326,7 @@ int main(void)
         TEST(statistics_of_a_job_come_by_metric_and_host),
         TEST(accelerator_metrics_of_a_job_without_accelerators_are_left_out),
         TEST(data_of_all_nodes_comes_by_host),
+        TEST(all_nodes_are_answered_however_many_there_are),
         TEST(a_list_of_nodes_looks_up_the_subcluster_of_each),
         TEST(what_cannot_be_had_is_told_and_the_rest_goes_on),
         TEST(wrong_requests_are_refused_with_the_reason),

@@ -254,6 +254,32 @@ static void a_plain_fetch_of_any_length_stays_within_a_fixed_budget(void **state
     assert_int_equal(ta_budget_used(&budget), 0);
 }
 
+static void a_request_for_a_thousand_nodes_takes_memory_for_their_names_only(void **state)
+{
+    static const char body[] = "{\"cluster\":\"c\",\"for-all-nodes\":[\"load\",\"fast\"],\"from\":"
+                               "1700000040,\"to\":1700200000}";
+    struct ta_query_counts counts;
+    struct ta_budget budget;
+    struct ta_buf out;
+
+    (void)state;
+    for (int i = 0; i < 1000; i++) {
+        char host[16];
+        snprintf(host, sizeof(host), "node%04d", i);
+        for (int k = 0; k < 10; k++)
+            feed_sample(store, "c", host, "fast", "", "", T0 + k, k, NOW_S);
+    }
+    ta_budget_init(&budget, "query", 256 * KiB, &ta_heap);
+    ta_buf_init(&out, &ta_heap, 4 * MiB);
+    assert_int_equal(
+        ask_into(store, body, strlen(body), 4096, NULL, &budget.alloc, &out, &counts, NULL), TA_OK);
+    assert_int_equal(counts.entries, 1002);
+    assert_int_equal(counts.missing, 1002);
+    assert_int_equal(counts.errors, 0);
+    assert_true(counts.samples >= 10000);
+    ta_buf_done(&out);
+}
+
 static void data_freed_between_two_fills_reads_as_null(void **state)
 {
     static const char body[] =
@@ -314,6 +340,7 @@ int main(void)
         TEST(a_request_for_all_nodes_names_them_in_order_in_both_parts),
         TEST(resampling_beyond_the_budget_is_an_error_of_that_entry_alone),
         TEST(a_plain_fetch_of_any_length_stays_within_a_fixed_budget),
+        TEST(a_request_for_a_thousand_nodes_takes_memory_for_their_names_only),
         TEST(data_freed_between_two_fills_reads_as_null),
         TEST(every_failing_allocation_is_an_error_or_a_whole_answer),
     };
