@@ -74,6 +74,20 @@ struct ta_conf_roles {
     struct ta_conf_strings read, write, admin;
 };
 
+/* tarn.nats */
+struct ta_conf_nats_more {
+    const char *ca_file, *cert_file, *key_file;
+    const char *poison_file; /* "" = below the checkpoint directory */
+    uint64_t poison_max_bytes;
+};
+
+/* One of tarn.jetstream */
+struct ta_conf_jetstream {
+    const char *stream, *durable, *subject, *partitions, *cluster; /* "" = not given */
+    int64_t batch, max_ack_pending;
+    int64_t ack_wait_ns;
+};
+
 struct ta_conf_tarn {
     const char *durability; /* "sync" or "interval" */
     int64_t sync_interval_ns;
@@ -84,6 +98,9 @@ struct ta_conf_tarn {
     const char *log_level;
     struct ta_conf_limits limits;
     struct ta_conf_roles roles;
+    struct ta_conf_nats_more nats;
+    struct ta_conf_jetstream *jetstream;
+    size_t n_jetstream;
 };
 
 struct ta_config {

@@ -1,5 +1,6 @@
 /* conf_table.c - every configuration key there is, and the built-in configuration. */
 #include "app/conf_int.h"
+#include "app/conf_nats.h"
 
 #define IN(type, member) offsetof(struct type, member)
 
@@ -301,6 +302,14 @@ static const struct ta_conf_key tarn_keys[] = {
      .offset = IN(ta_conf_tarn, limits),
      .sub = &limit_table},
     {.name = "roles", .kind = TA_CONF_TABLE, .offset = IN(ta_conf_tarn, roles), .sub = &role_table},
+    {.name = "nats",
+     .kind = TA_CONF_TABLE,
+     .offset = IN(ta_conf_tarn, nats),
+     .sub = &ta_conf_nats_more_table},
+    {.name = "jetstream",
+     .kind = TA_CONF_ITEMS,
+     .items = ta_conf_read_jetstream,
+     .help = "array of consumers, see below"},
 };
 static const struct ta_conf_table tarn_table = {"tarn", tarn_keys, TA_COUNT(tarn_keys),
                                                 TA_CONF_REFUSE};

@@ -2,14 +2,67 @@
  *
  * Lines go into the store as they arrive. A bad line costs itself; the answer is 400 with the
  * first of them and the counts. A body that ends early is refused, without its partial line.
+ *
+ * With a log, an answer waits for the sync that covers its samples; while the log has no room the
+ * client is not read, and while it fails the answer is 503 with Retry-After.
  */
+#include "app/durable.h"
 #include "app/routes.h"
 #include "ingest/ingest.h"
 
 struct state {
     struct ta_feed feed;
     struct ta_ingest *ingest; /* of the worker: it keeps what it learned from the lines before */
+    struct ta_http_req *req;
+    struct ta_waiter waiter; /* for room in the log, or for the sync */
+    bool is_fed;             /* the body is stored: only the sync is waited for */
 };
+
+static void wake(struct ta_waiter *w)
+{
+    ta_http_wake(TA_CONTAINER(w, struct state, waiter)->req);
+}
+
+/* 503: the sender keeps its batch and comes again. */
+static int fail_for_now(struct ta_http_req *req, int code)
+{
+    if (code == TA_EIO || code == TA_ENOMEM)
+        (void)ta_http_set_header(req, "Retry-After",
+                                 "1");           /* without it the 503 still says enough */
+    return code == TA_EIO ? TA_ECANCELED : code; /* the server's 503 */
+}
+
+/* One hold for as long as the waiter may be linked: a call too many finds the last one still there. */
+static void begin_wait(struct ta_durable *d, struct state *s)
+{
+    if (!ta_durable_unwait(d, &s->waiter))
+        ta_http_hold(s->req);
+}
+
+/* The log was full: TA_OK = there is room now, feed again; TA_EAGAIN = a wake will come. */
+static int wait_for_room(struct ta_durable *d, struct state *s)
+{
+    begin_wait(d, s);
+    if (!ta_durable_wait_room(d, &s->waiter))
+        return TA_EAGAIN;
+    ta_http_wake(s->req); /* gives the hold back; the call too many looks again */
+    return TA_OK;
+}
+
+/* TA_OK: everything stored is durable. */
+static int wait_for_sync(struct ta_durable *d, struct state *s, struct ta_err *err)
+{
+    if (!d)
+        return TA_OK;
+    begin_wait(d, s);
+    enum ta_ticket ticket = ta_durable_wait(d, &s->waiter, s->feed.ticket);
+    if (ticket == TA_TICKET_PENDING)
+        return TA_EAGAIN;
+    ta_http_wake(s->req);
+    if (ticket == TA_TICKET_DURABLE)
+        return TA_OK;
+    return ta_fail(err, TA_EIO, "the samples could not be made durable; send them again");
+}
 
 static int begin(struct ta_http_req *req, struct ta_err *err)
 {
@@ -19,7 +72,8 @@ static int begin(struct ta_http_req *req, struct ta_err *err)
 
     if (!s)
         return ta_fail(err, TA_ENOMEM, "no memory for a request");
-    *s = (struct state){.ingest = app->ingests[ta_http_worker_of(req)]};
+    *s = (struct state){.ingest = app->ingests[ta_http_worker_of(req)], .req = req};
+    s->waiter.wake = wake;
     /* Raw: the reference does not decode this parameter (spec: http-api 5). */
     int r = ta_feed_init(&s->feed, app->alloc, ta_http_param_raw(req, "cluster"), &options,
                          ta_now_s(app->clock));
@@ -35,18 +89,36 @@ static int body(struct ta_http_req *req, const char *at, size_t len, size_t *tak
     const struct ta_app *app = ta_http_app(req);
     struct state *s = ta_http_state(req);
     struct ta_str bytes = {at, len};
+    int64_t now_s = ta_now_s(app->clock);
+    int r;
 
-    return ta_ingest_feed(s->ingest, &s->feed, bytes, ta_now_s(app->clock), taken, err);
+    *taken = 0;
+    do {
+        size_t used = 0;
+        r = ta_ingest_feed(s->ingest, &s->feed, bytes, now_s, &used, err);
+        *taken += used;
+        bytes = (struct ta_str){bytes.at + used, bytes.len - used};
+    } while (r == TA_EAGAIN && (r = wait_for_room(app->durable, s)) == TA_OK);
+    return r < 0 && r != TA_EAGAIN ? fail_for_now(req, r) : r;
 }
 
 static int end(struct ta_http_req *req, struct ta_err *err)
 {
     const struct ta_app *app = ta_http_app(req);
     struct state *s = ta_http_state(req);
-    int r = ta_ingest_end(s->ingest, &s->feed, true, ta_now_s(app->clock), err);
+    int r = TA_OK;
 
+    while (!s->is_fed && r == TA_OK) {
+        r = ta_ingest_end(s->ingest, &s->feed, true, ta_now_s(app->clock), err);
+        s->is_fed = r == TA_OK;
+        if (r == TA_EAGAIN)
+            r = wait_for_room(app->durable, s);
+    }
     if (r == TA_OK)
-        r = ta_feed_verdict(&s->feed, err);
+        r = wait_for_sync(app->durable, s, err);
+    if (r < 0)
+        return r == TA_EAGAIN ? r : fail_for_now(req, r);
+    r = ta_feed_verdict(&s->feed, err);
     return r < 0 ? r : ta_http_reply(req, 200, "application/json", TA_STR(""));
 }
 
@@ -57,6 +129,8 @@ static void done(struct ta_http_req *req, enum ta_http_outcome outcome)
 
     if (!s)
         return;
+    if (app->durable && ta_durable_unwait(app->durable, &s->waiter))
+        ta_http_wake(req); /* the hold that nobody else will give back */
     /* What was read of a broken body counts, but for its last, partial line. */
     if (outcome == TA_HTTP_GONE)
         (void)ta_ingest_end(s->ingest, &s->feed, false, ta_now_s(app->clock), NULL);

@@ -21,11 +21,13 @@
 
 enum { TA_ROUTES_MAX = 8, TA_WORKERS_MAX = 64 };
 
+struct ta_durable;
 struct ta_ingest;
 
 /* One per server; ta_http_app() of every handler. Immutable while requests run. */
 struct ta_app {
     struct ta_store *store;
+    struct ta_durable *durable;                /* NULL: samples are in memory only */
     struct ta_ingest *ingests[TA_WORKERS_MAX]; /* one per HTTP worker, used by it alone */
     struct ta_clock *clock;
     struct ta_log *log;

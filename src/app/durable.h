@@ -1,0 +1,98 @@
+/* durable.h - the log and the checkpoints of a running server.
+ *
+ *     open        after recovery: the log takes samples
+ *     start       the checkpoint thread runs
+ *     stop        the thread ends; nothing may write any more; a final checkpoint of everything
+ *     close       the log is closed
+ *
+ * ROOT/.tarn/log holds our log and nothing at the first two levels below ROOT is a file: the reference refuses
+ * to start on one.
+ */
+#ifndef TARN_APP_DURABLE_H
+#define TARN_APP_DURABLE_H
+
+#include "app/conf.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "persist/checkpoint.h"
+#include "persist/wal.h"
+#include "persist/wal_journal.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+
+/* Somebody who waits for the log or a checkpoint. Embedded in a request's state. */
+struct ta_waiter {
+    struct ta_waiter *next, *previous;
+    uint64_t ticket; /* of the log; 0: room in its buffer */
+    void (*wake)(
+        struct ta_waiter *w); /* from the log's thread, once, the waiter already unlinked */
+    bool is_linked;
+};
+
+struct ta_durable_state {
+    struct ta_wal_counts log;
+    struct ta_checkpoint_counts last; /* of the last complete checkpoint */
+    int64_t last_checkpoint_s;        /* Unix time of its start; 0: none yet */
+    int64_t last_checkpoint_ms;       /* how long it took */
+    uint64_t checkpoints, checkpoints_failed;
+    bool is_checkpointing;
+    char trouble[200]; /* of the last checkpoint that failed; "" after a good one */
+};
+
+struct ta_durable {
+    struct ta_store *store;
+    struct ta_vfs *vfs;
+    struct ta_clock *clock;
+    struct ta_log *log;
+    struct ta_wal *wal;
+    struct ta_wal_journal journal;
+    struct ta_wal_listener listener;
+    struct ta_checkpoint_conf checkpoint;
+    unsigned n_workers;
+    int64_t interval_ns;
+    char dir[1024]; /* of the log */
+
+    pthread_mutex_t lock;
+    struct ta_waiter waiters;    /* ring; guarded by lock */
+    pthread_cond_t wake;         /* the checkpoint thread */
+    pthread_cond_t checkpointed; /* a checkpoint has ended */
+    pthread_t thread;
+    bool is_running, is_stopping;  /* guarded by lock */
+    uint64_t wanted, done;         /* checkpoints asked for and served, guarded by lock */
+    struct ta_durable_state state; /* guarded by lock; without .log */
+    _Atomic bool stop;
+};
+
+/* What recovery found. */
+struct ta_durable_past {
+    uint64_t next_segment, next_sequence;
+    const struct ta_wal_segment *segments;
+    size_t n_segments;
+};
+
+/* Makes the directories and begins a log segment. Borrows everything until close. */
+int ta_durable_open(struct ta_durable *d, const struct ta_config *config,
+                    const struct ta_durable_past *past, struct ta_store *store, struct ta_vfs *vfs,
+                    struct ta_clock *clock, struct ta_log *log, struct ta_err *err);
+int ta_durable_start(struct ta_durable *d, struct ta_err *err);
+/* `is_final`: everything into checkpoint files, and with that the log goes. TA_OK: it is so. */
+int ta_durable_stop(struct ta_durable *d, bool is_final, struct ta_err *err);
+void ta_durable_close(struct ta_durable *d); /* fine on a zeroed struct */
+
+/* Is the ticket settled? PENDING: w is linked and will be woken when it may be (look again then). */
+enum ta_ticket ta_durable_wait(struct ta_durable *d, struct ta_waiter *w, uint64_t ticket);
+/* After TA_EAGAIN of an ingest: true = there is room now, feed again; false = w is linked. */
+bool ta_durable_wait_room(struct ta_durable *d, struct ta_waiter *w);
+/* The waiter gives up. true: it was still linked and will not be woken. */
+bool ta_durable_unwait(struct ta_durable *d, struct ta_waiter *w);
+
+/* Asks for a checkpoint of everything now and returns its number; it runs in the thread. */
+uint64_t ta_durable_ask_checkpoint(struct ta_durable *d);
+/* Waits for that one to end. TA_OK: it and its files are durable. */
+int ta_durable_await_checkpoint(struct ta_durable *d, uint64_t number, int64_t timeout_ms,
+                                struct ta_err *err);
+
+void ta_durable_state(struct ta_durable *d, struct ta_durable_state *out);
+
+#endif
