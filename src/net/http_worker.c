@@ -151,11 +151,10 @@ static struct MHD_Daemon *start_daemon(struct ta_http_worker *w)
     unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC;
     struct MHD_OptionItem with_tls[] = {
         {MHD_OPTION_HTTPS_PRIORITIES, 0, (char *)(uintptr_t)HTTP_TLS_PRIORITIES},
-        {MHD_OPTION_HTTPS_CERT_CALLBACK2, (intptr_t)give_cert, NULL},
+        {MHD_OPTION_HTTPS_CERT_CALLBACK2, 0, (void *)(uintptr_t)give_cert},
         {MHD_OPTION_END, 0, NULL}};
     struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
 
-    with_tls[1].ptr_value = (void *)(uintptr_t)give_cert;
     return MHD_start_daemon(
         flags | (tls ? MHD_USE_TLS : 0), 0, NULL, NULL, http_req_call, w, /* */
         MHD_OPTION_LISTEN_SOCKET, w->listen_fd,                           /* */

@@ -142,6 +142,26 @@ static void a_body_that_ends_early_is_400_and_never_complete(void **state)
     assert_int_equal(stats.truncated, TA_COUNT(requests));
 }
 
+static void a_malformed_chunk_is_answered_once(void **state)
+{
+    char answers[4096];
+    size_t n = 0;
+    int fd = http_peer_connect(site.port);
+
+    (void)state;
+    assert_true(http_peer_say(fd, "POST /count" HOST
+                                  "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nzz\r\n"));
+    for (ssize_t got;
+         n < sizeof(answers) - 1 && (got = recv(fd, answers + n, sizeof(answers) - 1 - n, 0)) > 0;)
+        n += (size_t)got;
+    answers[n] = 0;
+    assert_memory_equal(answers, "HTTP/1.1 400 Bad Request\r\n", 26);
+    assert_null(strstr(answers + 1, "HTTP/1.1"));
+    assert_true(site_wait_done(&site, 1));
+    assert_int_equal(atomic_load(&site.by_outcome[TA_HTTP_GONE]), 1);
+    close(fd);
+}
+
 static void close_hard(int fd)
 {
     struct linger l = {.l_onoff = 1, .l_linger = 0};
@@ -421,6 +441,7 @@ int main(void)
         TEST(a_get_request_may_carry_a_body),
         TEST(pipelined_requests_are_answered_in_order),
         TEST(a_body_that_ends_early_is_400_and_never_complete),
+        TEST(a_malformed_chunk_is_answered_once),
         TEST(a_client_that_vanishes_ends_its_request),
         TEST(a_compressed_body_is_decompressed),
         TEST(a_damaged_or_unknown_coding_is_refused),
