@@ -186,6 +186,27 @@ static int sync_end(struct ta_http_req *q, struct ta_err *err)
     return wait_for_waker(q);
 }
 
+/* Starts what it will wait for when the headers are there; the wake may come long before the wait. */
+static int early_begin(struct ta_http_req *q, struct ta_err *err)
+{
+    int r = page_begin(q, err);
+
+    if (r == TA_OK)
+        (void)wait_for_waker(q);
+    return r;
+}
+
+static int early_end(struct ta_http_req *q, struct ta_err *err)
+{
+    struct page *p = ta_http_state(q);
+
+    (void)err;
+    if (p->waited)
+        return tell(q, "early ");
+    p->waited = true;
+    return TA_EAGAIN;
+}
+
 /* Back-pressure: a thousand bytes, then a wait, then the next thousand. */
 static int slow_body(struct ta_http_req *q, const char *at, size_t len, size_t *taken,
                      struct ta_err *err)
@@ -242,6 +263,7 @@ static const struct ta_http_handler count = {page_begin, count_body, count_end, 
 static const struct ta_http_handler sync_h = {page_begin, count_body, sync_end, NULL, page_done};
 static const struct ta_http_handler skip = {page_begin, skip_body, count_end, NULL, page_done};
 static const struct ta_http_handler wait_h = {page_begin, skip_body, sync_end, NULL, page_done};
+static const struct ta_http_handler early = {early_begin, count_body, early_end, NULL, page_done};
 static const struct ta_http_handler slow = {page_begin, slow_body, count_end, NULL, page_done};
 static const struct ta_http_handler big = {page_begin, NULL, big_end, big_fill, page_done};
 static const struct ta_http_handler fails = {page_begin, NULL, fail_end, NULL, page_done};
@@ -254,6 +276,7 @@ static const struct ta_http_route routes[] = {
     {.path = "/sync", .methods = TA_HTTP_POST, .handler = &sync_h},
     {.path = "/skip", .methods = TA_HTTP_POST, .handler = &skip},
     {.path = "/wait", .methods = TA_HTTP_POST, .handler = &wait_h},
+    {.path = "/early", .methods = TA_HTTP_POST, .handler = &early},
     {.path = "/slow", .methods = TA_HTTP_POST, .handler = &slow},
     {.path = "/big", .methods = TA_HTTP_GET, .handler = &big},
     {.path = "/break", .methods = TA_HTTP_GET, .handler = &big},

@@ -5,6 +5,7 @@
  *   POST /count        "<bytes> <sum of bytes>\n" of the body; open
  *   POST /sync         the body, then waits for another thread's wake; "synced <bytes>\n"
  *   POST /skip, /wait  as /count and /sync, without looking at the bytes
+ *   POST /early        asks for its wake when the headers are there, waits when the body is
  *   POST /slow         takes at most 1,000 bytes of each piece and waits between
  *   GET  /big?n=N      N bytes of a pattern, waits for a wake before every 8th room when &wait=1
  *   GET  /break?n=N    N bytes, then an error

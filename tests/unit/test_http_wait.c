@@ -81,6 +81,26 @@ static void a_wave_of_any_size_is_answered(void **state)
     }
 }
 
+static void a_wake_that_comes_before_the_wait_is_not_lost(void **state)
+{
+    struct http_got g;
+
+    (void)state;
+    start(1, 0);
+    for (int delay_ms = 0; delay_ms <= 40; delay_ms += 20) {
+        int fd = http_peer_connect(site.port);
+        assert_true(http_peer_say(fd, "POST /early" HOST "Content-Length: 3\r\n\r\n"));
+        usleep((unsigned)delay_ms * 1000);
+        assert_true(http_peer_say(fd, "abc"));
+        http_peer_read(fd, false, &g);
+        assert_int_equal(g.status, 200);
+        assert_string_equal(g.body, "early 3 294\n");
+        http_got_done(&g);
+        close(fd);
+    }
+    site_stop(&site);
+}
+
 enum { CLIENTS = 8, CONNS = 32, ROUNDS = 40 };
 
 static void *client_main(void *arg)
@@ -157,6 +177,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_wave_of_any_size_is_answered),
+        cmocka_unit_test(a_wake_that_comes_before_the_wait_is_not_lost),
         cmocka_unit_test(no_wake_is_lost_under_load),
         cmocka_unit_test(a_thousand_connections_stay_within_their_budget),
     };
