@@ -7,6 +7,7 @@
 
 static const struct ta_command *const commands[] = {
     &ta_cmd_serve,
+    &ta_cmd_archive,
     &ta_cmd_query,
 };
 
