@@ -359,6 +359,28 @@ static void op_free(struct world *w)
     CHECK(w, ta_store_free_before(w->store, path, n_path, t) == n);
 }
 
+/* Series that come and go at once: their columns stay behind until the shape is given up. */
+static void op_noise(struct world *w)
+{
+    int host = (int)rnd(w, HOSTS);
+    struct ta_str path[] = {TA_STR("c"), ta_str(hosts[host]), {0}};
+    char type[40];
+    struct ta_writer wr;
+
+    for (int i = 0; i < 40; i++) {
+        struct ta_column_key key = {(uint32_t)rnd(w, METRICS), {0}, {0}};
+
+        (void)snprintf(type, sizeof(type), "noise%llu", (unsigned long long)rnd(w, 1000000));
+        path[2] = key.type = ta_str(type);
+        assert_int_equal(ta_writer_begin(&wr, w->store, path[0], path[1], w->now, NULL), 0);
+        int64_t col = ta_writer_column(&wr, &key);
+        assert_true(col >= 0);
+        assert_int_equal(ta_writer_append(&wr, (uint32_t)col, w->now, 1), 0);
+        ta_writer_end(&wr);
+        CHECK(w, ta_store_free_before(w->store, path, 3, INT64_MAX / 2) == 1);
+    }
+}
+
 static void op_force_free(struct world *w)
 {
     size_t n = 0;
@@ -424,7 +446,9 @@ static void run_seed(unsigned long seed, int n_ops)
             op_free(&w);
         else if (what < 96)
             op_force_free(&w);
-        else if (what < 98)
+        else if (what < 97)
+            op_noise(&w);
+        else if (what < 99)
             (void)ta_store_keep(w.store, w.now, 100, (uint32_t)rnd(&w, 2000));
         else
             check_counts(&w);
