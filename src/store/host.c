@@ -20,6 +20,7 @@ int ta_host_new(struct ta_host **out, struct ta_alloc *a, struct ta_str name)
     if (!h)
         return TA_ENOMEM;
     h->touched_from_s = INT64_MAX;
+    h->due_s = INT64_MIN;
     h->name_len = (uint8_t)name.len;
     memcpy(h->name, name.at, name.len);
     *out = h;
@@ -246,6 +247,7 @@ void ta_host_point(struct ta_host *h, uint32_t col, struct ta_group *g, uint32_t
 {
     struct ta_col_state *st = &h->states[col];
 
+    h->due_s = INT64_MIN;
     if (g) {
         if (!g->n_open++)
             open_group(h, g);
@@ -302,6 +304,7 @@ static int put_into(struct ta_alloc *a, struct ta_host *h, struct ta_group *g, u
         ta_host_point(h, col, g, (uint32_t)pos);
     if (h->touched_from_s > ts_s)
         h->touched_from_s = ts_s;
+    h->due_s = INT64_MIN;
     ta_seal_due(a, h, g, slot, scratch);
     return TA_OK;
 }

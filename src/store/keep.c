@@ -112,7 +112,6 @@ static int merge_group(struct ta_store *s, struct ta_shard *sd, struct ta_host *
     ta_shard_unlock(sd);
     if (r < 0)
         return r;
-    k->scratch.alloc = a;
     r = ta_seal_merge(a, g, &k->merge, &k->scratch, &merged);
 
     pthread_rwlock_wrlock(&sd->lock);
@@ -133,21 +132,37 @@ static int merge_group(struct ta_store *s, struct ta_shard *sd, struct ta_host *
     return r;
 }
 
-/* Does one due thing on a host. Returns the cells it cost, with the lock dropped; 0: nothing is due, and the
- * lock is held as before. */
+/* When this group will need work if nobody writes to it. */
+static int64_t due_time(const struct ta_group *g)
+{
+    int64_t due_s = g->n_frames || g->n_segs > 1 ? ta_group_cap_end(g) : INT64_MAX;
+
+    for (uint32_t i = 0; i < g->n_frames; i++) {
+        int64_t end_s = g->start_s + (g->frames[i]->window + 1) * WINDOW_SLOTS * g->freq_s;
+
+        due_s = end_s < due_s ? end_s : due_s;
+    }
+    return due_s;
+}
+
+/* Does one due thing on a host. Returns the cells it cost, with the lock dropped, negative when it failed;
+ * 0: nothing is due, and the lock is held as before. */
 static int64_t keep_host(struct ta_store *s, struct ta_sweep *sw, struct ta_host *h,
                          int64_t before_s)
 {
     struct ta_alloc *a = ta_store_alloc(s);
+    int64_t due_s = INT64_MAX;
 
-    for (uint32_t i = 0; i < h->n_groups; i++) {
+    for (uint32_t i = 0; i < h->n_groups && h->due_s < before_s; i++) {
         struct ta_group *g = h->groups[i];
         bool closed = is_closed(g, before_s);
         uint32_t f = idle_frame(g, before_s, closed);
         int64_t cells = (int64_t)g->n_pos * WINDOW_SLOTS;
 
-        if (g->n_pending)
+        if (g->n_pending) {
+            due_s = INT64_MIN; /* once its runs are here */
             continue;
+        }
         if (f < g->n_frames && ta_seal_frame(a, h, g, f, &sw->locked->scratch) == TA_OK) {
             ta_sweep_stop(sw);
             return cells;
@@ -158,11 +173,12 @@ static int64_t keep_host(struct ta_store *s, struct ta_sweep *sw, struct ta_host
             cells = (int64_t)g->n_pos * g->capacity;
             sw->locked = NULL;
             sw->held = 0;
-            if (merge_group(s, sd, h, g) == TA_OK)
-                return cells;
-            return -cells;
+            return merge_group(s, sd, h, g) == TA_OK ? cells : -cells;
         }
+        due_s = due_time(g) < due_s ? due_time(g) : due_s;
     }
+    if (h->due_s < before_s)
+        h->due_s = due_s;
     return 0;
 }
 

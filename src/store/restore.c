@@ -182,6 +182,7 @@ static int join(struct ta_alloc *a, struct ta_host *h, uint32_t col, int64_t sta
     if (!ta_host_has(h, col) || ta_host_head(h, col)->start_s < start_s)
         ta_host_point(h, col, g, (uint32_t)pos);
     g->n_pending++;
+    h->due_s = INT64_MIN;
     *out = (struct place){g->serial, (uint32_t)pos};
     return TA_OK;
 }

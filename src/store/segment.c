@@ -10,13 +10,12 @@
 
 enum {
     PAGE_BYTES = 4096,
-    WHOLE_PAGES_FROM = 32 * 1024, /* as store.c: from here on memory comes in pages */
-    KEEP_BYTES = 256 * 1024       /* a scratch larger than this is not kept */
+    WHOLE_PAGES_FROM = 32 * 1024 /* as store.c: from here on memory comes in pages */
 };
 
 void ta_seg_reset(struct ta_seg_builder *b)
 {
-    if (b->cap > KEEP_BYTES)
+    if (b->cap > b->keep_bytes)
         ta_seg_done(b);
     b->len = 0;
     b->n_pos = 0;
@@ -28,7 +27,7 @@ void ta_seg_done(struct ta_seg_builder *b)
         ta_release(b->alloc, b->at, b->cap);
         ta_release(b->alloc, b->off, b->cap_off * sizeof(*b->off));
     }
-    *b = (struct ta_seg_builder){.alloc = b->alloc};
+    *b = (struct ta_seg_builder){.alloc = b->alloc, .keep_bytes = b->keep_bytes};
 }
 
 /* Room for one more position and `n` bytes of run. */

@@ -5,7 +5,9 @@
 
 enum {
     SHARDS_DEFAULT = 16,
-    LARGE_BYTES = 32 * 1024 /* from here on whole pages: given back at once, no fragments */
+    SCRATCH_BYTES = 256 * 1024,     /* kept per shard: a sealed frame of 2000 series */
+    KEEPER_BYTES = 4 * 1024 * 1024, /* kept while the keeper works: a merge of as many */
+    LARGE_BYTES = 32 * 1024         /* from here on whole pages: given back at once, no fragments */
 };
 
 /* ---- memory ----------------------------------------------------------------------------------- */
@@ -89,6 +91,8 @@ int ta_store_new(struct ta_store **out, const struct ta_store_conf *conf, struct
     atomic_init(&s->next_host_id, 1);
     atomic_init(&s->next_shape_id, 1);
     s->hash_seed = conf->hash_seed;
+    s->keeper.scratch.alloc = ta_store_alloc(s);
+    s->keeper.scratch.keep_bytes = KEEPER_BYTES;
     if (pthread_mutex_init(&s->swap, NULL) || pthread_mutex_init(&s->shrink, NULL)) {
         ta_release(conf->alloc, s, store_bytes(n));
         return ta_fail(err, TA_ENOMEM, "no lock for the store");
@@ -102,6 +106,7 @@ int ta_store_new(struct ta_store **out, const struct ta_store_conf *conf, struct
         }
         sd->store = s;
         sd->scratch.alloc = ta_store_alloc(s);
+        sd->scratch.keep_bytes = SCRATCH_BYTES;
         sd->metrics = ta_metrics_ref(conf->metrics);
         s->n_shards++;
     }

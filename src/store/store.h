@@ -28,7 +28,9 @@
  *
  * Memory. Everything is taken from one budget (ta_store_bytes) and counted exactly as taken. At the
  * cap the oldest buffers of the store go first, those of protected hosts last; only when nothing is left to
- * free is TA_ENOMEM the answer.
+ * free is TA_ENOMEM the answer. Rows and short segments are taken under the shard's lock, one to a few
+ * microseconds each: a pool filled beforehand would hold as much again for every shard. What is large
+ * (merging, restoring) is made before the lock and swapped in.
  */
 #ifndef TARN_STORE_STORE_H
 #define TARN_STORE_STORE_H

@@ -98,6 +98,7 @@ static inline uint32_t ta_segment_end(const struct ta_segment *sg)
 /* A segment being made, in a buffer that grows and is used again. Zeroed at first. */
 struct ta_seg_builder {
     struct ta_alloc *alloc;
+    size_t keep_bytes; /* a buffer up to this size is kept for the next segment */
     unsigned char *at;
     size_t cap, len; /* bytes of runs */
     uint32_t *off;
@@ -242,7 +243,8 @@ struct ta_host {
     uint32_t n_groups, cap_groups;
     struct ta_group **groups; /* in order of (start, freq, capacity, restored) */
     int64_t span_max_s;       /* no group covers more */
-    int64_t touched_from_s;   /* since the last cut; INT64_MAX = not touched */
+    int64_t due_s; /* the keeper has nothing to do here before the time it judges by is past this */
+    int64_t touched_from_s; /* since the last cut; INT64_MAX = not touched */
     bool is_protected;
     uint8_t name_len;
     char name[];

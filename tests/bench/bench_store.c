@@ -243,8 +243,8 @@ int main(void)
 {
     double *v = fleet_values(TICKS);
 
+    bench_memory(v); /* first, while nothing that was freed can be resident */
     bench_append(v);
-    bench_memory(v);
     bench_read("open rows", 30, false, v);
     bench_read("short runs", 480, false, v);
     bench_read("merged runs", 8640, true, v);

@@ -259,6 +259,40 @@ static void what_is_not_there_is_not_found_and_stays_away(void **state)
     ta_store_free(s);
 }
 
+static void what_nobody_writes_any_more_becomes_one_run_a_series(void **state)
+{
+    struct ta_store *s = new_store(&ta_heap, 0, 0);
+    struct ta_column_key key = {1, TA_STR("r"), {0}};
+    struct ta_restore *r;
+    struct ta_store_counts c;
+    double v[100] = {0};
+
+    (void)state;
+    for (int i = 0; i < 300; i++)
+        (void)put(s, "h", M2, "", "", NOW + 2 * i, i);
+    (void)put(s, "h", M2, "", "", NOW + 100, 7); /* late: over sealed slots */
+    assert_int_equal(ta_restore_new(&r, s, TA_STR("c"), TA_STR("h"), NULL), 0);
+    assert_int_equal(ta_restore_add(r, &key, NOW, 2, v, 100, NULL), 0);
+    assert_int_equal(ta_restore_finish(r, NULL), 0);
+    (void)put(s, "h", M2, "r", "", NOW + 100, 7); /* over a restored run */
+    while (ta_store_keep(s, NOW + 600, 0, 1000000))
+        ;
+    ta_store_counts(s, &c);
+    assert_true(c.bytes_open > 0); /* the buffer could still grow */
+    assert_int_equal(c.merged_runs, 0);
+    while (ta_store_keep(s, NOW + 2000, 0, 1))
+        ;
+    ta_store_counts(s, &c);
+    assert_int_equal(c.bytes_open, 0);
+    assert_int_equal(c.merged_runs, 1); /* the restored one was whole */
+    struct ta_selection sel = select_of("h", M2, NULL, 0);
+    double got[300];
+    assert_int_equal(ta_read_sum(s, &sel, NOW, got, 300), 1);
+    for (int i = 0; i < 300; i++)
+        assert_true(got[i] == (i == 50 ? 7 : i));
+    ta_store_free(s);
+}
+
 static void statistics_are_those_of_the_samples(void **state)
 {
     struct ta_store *s = new_store(&ta_heap, 0, 0);
@@ -725,6 +759,7 @@ int main(void)
         cmocka_unit_test(a_level_with_the_metric_hides_those_below),
         cmocka_unit_test(a_missing_child_makes_its_slot_missing_and_never_fails),
         cmocka_unit_test(what_is_not_there_is_not_found_and_stays_away),
+        cmocka_unit_test(what_nobody_writes_any_more_becomes_one_run_a_series),
         cmocka_unit_test(statistics_are_those_of_the_samples),
         cmocka_unit_test(freeing_all_leaves_not_one_byte),
         cmocka_unit_test(a_buffer_is_freed_when_its_end_is_before_the_time),
