@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 int ask_into(struct ta_store *s, const char *body, size_t n_body, size_t room_bytes,
-             const struct ta_query_limits *limits, struct ta_alloc *alloc, struct ta_buf *out,
+             const struct ta_query_limits *limits, struct ta_alloc *alloc, struct ta_buf *to,
              struct ta_query_counts *counts, struct ta_err *err)
 {
     struct ta_query *q = NULL;
@@ -17,7 +17,7 @@ int ask_into(struct ta_store *s, const char *body, size_t n_body, size_t room_by
     if (r >= 0)
         r = ta_query_parse(q, &src.source, err);
     while (r >= 0 && (r = ta_query_fill(q, &room, err)) >= 0) {
-        int added = ta_buf_str(out, ta_buf_view(&room));
+        int added = ta_buf_str(to, ta_buf_view(&room));
         ta_buf_reset(&room);
         if (added < 0)
             r = added;
@@ -31,9 +31,15 @@ int ask_into(struct ta_store *s, const char *body, size_t n_body, size_t room_by
     return r;
 }
 
+static _Thread_local struct ta_buf out;
+
+void ask_done(void)
+{
+    ta_buf_done(&out);
+}
+
 const char *ask(struct ta_store *s, const char *body, size_t room_bytes)
 {
-    static _Thread_local struct ta_buf out;
     struct ta_err err = {0};
 
     ta_buf_done(&out);

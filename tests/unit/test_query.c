@@ -280,6 +280,37 @@ static void a_request_for_a_thousand_nodes_takes_memory_for_their_names_only(voi
     ta_buf_done(&out);
 }
 
+static void a_request_for_all_metrics_of_a_thousand_hosts_passes_the_limits(void **state)
+{
+    enum { METRICS = 20, NODES = 1000, IDS = 128, BODY = 24 * 1024 * 1024 };
+    struct ta_query_counts counts;
+    struct ta_err err = {0};
+    struct ta_buf body, out;
+    int r = 0;
+
+    (void)state;
+    ta_buf_init(&body, &ta_heap, BODY);
+    ta_buf_init(&out, &ta_heap, 8 * MiB);
+    r |= ta_buf_z(&body, "{\"cluster\":\"c\",\"queries\":[");
+    for (int i = 0; i < METRICS * NODES; i++) {
+        r |= ta_buf_printf(&body,
+                           "%s{\"metric\":\"m%02d\",\"host\":\"node%04d\",\"type\":"
+                           "\"hwthread\",\"aggreg\":true,\"resolution\":600,\"type-ids\":[",
+                           i ? "," : "", i / NODES, i % NODES);
+        for (int t = 0; t < IDS; t++)
+            r |= ta_buf_printf(&body, "%s\"%d\"", t ? "," : "", t);
+        r |= ta_buf_z(&body, "]}");
+    }
+    r |= ta_buf_z(&body, "],\"from\":1,\"to\":0}");
+    assert_int_equal(r, TA_OK);
+    r = ask_into(store, body.at, body.len, 4096, NULL, &ta_heap, &out, &counts, &err);
+    ta_buf_done(&body);
+    ta_buf_done(&out);
+    assert_string_equal(err.text, "");
+    assert_int_equal(counts.errors, METRICS * NODES); /* from > to: nothing is read */
+    assert_int_equal(r, TA_OK);
+}
+
 static void data_freed_between_two_fills_reads_as_null(void **state)
 {
     static const char body[] =
@@ -341,6 +372,7 @@ int main(void)
         TEST(resampling_beyond_the_budget_is_an_error_of_that_entry_alone),
         TEST(a_plain_fetch_of_any_length_stays_within_a_fixed_budget),
         TEST(a_request_for_a_thousand_nodes_takes_memory_for_their_names_only),
+        TEST(a_request_for_all_metrics_of_a_thousand_hosts_passes_the_limits),
         TEST(data_freed_between_two_fills_reads_as_null),
         TEST(every_failing_allocation_is_an_error_or_a_whole_answer),
     };
