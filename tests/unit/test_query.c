@@ -95,8 +95,8 @@ static void statistics_alone_equal_those_beside_the_data(void **state)
         "{\"metric\":\"load\",\"host\":\"a\",\"resolution\":600}",
         "{\"metric\":\"flops\",\"host\":\"a\"}",
         "{\"metric\":\"user\",\"host\":\"a\"}",
-        "{\"metric\":\"load\",\"host\":\"a\",\"type\":\"acc\",\"type-ids\":[\"0\"],\"subtype\":"
-        "\"link\",\"subtype-ids\":[\"1\"]}"};
+        ("{\"metric\":\"load\",\"host\":\"a\",\"type\":\"acc\",\"type-ids\":[\"0\"],"
+         "\"subtype\":\"link\",\"subtype-ids\":[\"1\"]}")};
     char body[512];
 
     (void)state;

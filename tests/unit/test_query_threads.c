@@ -74,11 +74,12 @@ static void *reader(void *arg)
 {
     static const char *const bodies[] = {
         "{\"cluster\":\"c\",\"for-all-nodes\":[\"flops\"],\"from\":1700000000,\"to\":1700100000}",
-        "{\"cluster\":\"c\",\"queries\":[{\"metric\":\"flops\",\"host\":\"h1\",\"aggreg\":true,"
-        "\"type\":\"hwthread\",\"type-ids\":[\"0\",\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\"],"
-        "\"resolution\":600}],\"from\":1700000000,\"to\":1700100000}",
-        "{\"cluster\":\"c\",\"with-data\":false,\"queries\":[{\"metric\":\"flops\",\"host\":\"h2\","
-        "\"type\":\"hwthread\",\"type-ids\":[\"3\"]}],\"from\":1700000000,\"to\":1700100000}"};
+        ("{\"cluster\":\"c\",\"queries\":[{\"metric\":\"flops\",\"host\":\"h1\",\"aggreg\":true,"
+         "\"type\":\"hwthread\",\"type-ids\":[\"0\",\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\"],"
+         "\"resolution\":600}],\"from\":1700000000,\"to\":1700100000}"),
+        ("{\"cluster\":\"c\",\"with-data\":false,\"queries\":[{\"metric\":\"flops\",\"host\":"
+         "\"h2\","
+         "\"type\":\"hwthread\",\"type-ids\":[\"3\"]}],\"from\":1700000000,\"to\":1700100000}")};
     struct shared *sh = arg;
     intptr_t n_bad = 0;
 
