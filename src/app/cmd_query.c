@@ -2,6 +2,7 @@
 #include "app/answer.h"
 #include "app/command.h"
 #include "app/show.h"
+#include "app/token.h"
 #include "base/clock.h"
 #include "io/json_write.h"
 #include "io/vfs.h"
@@ -18,8 +19,7 @@ enum {
     QUERIES_MAX = 100000,   /* a store's own limit */
     REQUEST_MAX = 32 << 20, /* bytes of request text: QUERIES_MAX of the longest usual names */
     OUT_MAX = 1 << 20,      /* a plot of the largest terminal takes a tenth */
-    TOKEN_MAX = 8192,
-    VALUES_MAX = 16 << 20 /* of one series: 128 MiB; half a year at one second */
+    VALUES_MAX = 16 << 20   /* of one series: 128 MiB; half a year at one second */
 };
 
 struct values {
@@ -355,28 +355,6 @@ static int exchange(const struct plan *p, struct ta_str request, const char *aut
     return r;
 }
 
-/* "Bearer <token>" into `out`, from the first line of the file. */
-static int read_token(const char *path, char *out, size_t n, struct ta_err *err)
-{
-    static const char scheme[] = "Bearer ";
-    size_t len = sizeof(scheme) - 1;
-    struct ta_file *file;
-    int r = ta_open(&ta_vfs_posix, path, TA_OPEN_READ, 0, &file, err);
-
-    if (r < 0)
-        return r;
-    memcpy(out, scheme, len);
-    int64_t got = ta_pread_full(file, out + len, n - len - 1, 0, err);
-    (void)ta_close(&file, NULL); /* it was only read */
-    if (got < 0)
-        return (int)got;
-    out[len + (size_t)got] = 0;
-    out[strcspn(out, "\r\n")] = 0;
-    if (strlen(out) == len || (size_t)got >= n - len - 1)
-        return ta_fail(err, TA_EINVAL, "%.200s: holds no token in its first line", path);
-    return TA_OK;
-}
-
 static int check_values(struct values *v, struct plan *p, struct ta_err *err)
 {
     if (v->type[0] && !v->aggregate && v->ids.n == 0)
@@ -401,7 +379,7 @@ static int check_values(struct values *v, struct plan *p, struct ta_err *err)
 static int run(const struct ta_command *self, int argc, char **argv)
 {
     struct values *v = ta_alloc_zero(&ta_heap, 1, sizeof(*v)); /* too large for a stack */
-    char token[TOKEN_MAX];
+    char token[TA_TOKEN_TEXT_MAX];
     struct ta_buf request, out;
     struct ta_err err = {0};
     struct plan plan;
@@ -418,7 +396,7 @@ static int run(const struct ta_command *self, int argc, char **argv)
         status = ta_command_usage(self, err.text);
         goto out;
     }
-    r = v->token ? read_token(v->token, token, sizeof(token), &err) : TA_OK;
+    r = v->token ? ta_token_read(v->token, token, &err) : TA_OK;
     if (r == TA_OK && write_request(&plan, &request) < 0)
         r = ta_fail(&err, TA_ERANGE, "the request is larger than %d bytes", REQUEST_MAX);
     if (r == TA_OK)

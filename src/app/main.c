@@ -6,9 +6,8 @@
 #include <string.h>
 
 static const struct ta_command *const commands[] = {
-    &ta_cmd_serve,
-    &ta_cmd_archive,
-    &ta_cmd_query,
+    &ta_cmd_serve,       &ta_cmd_query,      &ta_cmd_archive,    &ta_cmd_bench_ingest,
+    &ta_cmd_bench_query, &ta_cmd_bench_demo, &ta_cmd_bench_size,
 };
 
 static void print_commands(FILE *to)
@@ -36,12 +35,14 @@ static int match(const char *name, int argc, char **argv)
     return words;
 }
 
-static int unknown(char **argv)
+static int unknown(int argc, char **argv)
 {
     struct ta_nearest near;
     char wanted[100];
 
-    snprintf(wanted, sizeof(wanted), "%.40s", argv[0]);
+    snprintf(wanted, sizeof(wanted), "%.40s%s%.40s", argv[0],
+             argc > 1 && strcmp(argv[0], "bench") == 0 ? " " : "",
+             argc > 1 && strcmp(argv[0], "bench") == 0 ? argv[1] : "");
     ta_nearest_init(&near, ta_str(wanted));
     for (size_t i = 0; i < TA_COUNT(commands); i++)
         ta_nearest_offer(&near, commands[i]->name);
@@ -79,5 +80,5 @@ int main(int argc, char **argv)
         if (words > 0)
             return commands[i]->run(commands[i], argc - 1 - words, argv + 1 + words);
     }
-    return unknown(argv + 1);
+    return unknown(argc - 1, argv + 1);
 }

@@ -21,7 +21,7 @@ def test_version_and_help_go_to_stdout():
         "Version", "Git hash", "Build time"]
     r = tarn.run("--help")
     assert r.returncode == 0 and "serve" in r.stdout
-    for command in ("serve", "query"):
+    for command in ("serve", "query", "bench ingest", "bench query", "bench demo", "bench size"):
         r = tarn.run(*command.split(), "--help")
         assert r.returncode == 0 and "usage: tarn " + command in r.stdout and not r.stderr
 
@@ -29,6 +29,9 @@ def test_version_and_help_go_to_stdout():
 @pytest.mark.parametrize("args,words", [
     ([], "usage"),
     (["serv"], "did you mean `tarn serve`"),
+    (["bench", "ingets"], "did you mean `tarn bench ingest`"),
+    (["bench", "size", "--interval", "0"], "--interval"),
+    (["bench", "demo", "--interval", "10ms"], "--interval"),
     (["serve", "-confg", "x"], "did you mean --config"),
     (["serve", "-config"], "needs a value"),
     (["serve", "-logdate=maybe"], "logdate"),
