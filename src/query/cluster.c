@@ -1,10 +1,10 @@
-/* cluster.c - see cluster.h. The file is decoded into chains of structs, which are then laid out as arrays
- * in the same arena. */
+/* cluster.c - see cluster.h. The file is decoded into chains of structs, which are then laid out as
+ * arrays in the same arena. */
 #include "query/cluster.h"
 
 enum { ARENA_MAX = 16 * 1024 * 1024, ENTRIES_MAX = 65536, TEXT_MAX = 8 * 1024 };
 
-/* ---- the file as it is ------------------------------------------------------------------------ */
+/* ---- the file as it is --------------------------------------------------------------------- */
 
 struct file_override {
     struct ta_dec_item item;
@@ -104,7 +104,7 @@ static const struct ta_dec_field root = {"", TA_DEC_OBJECT, 0, &cluster_type};
 #undef FIELD
 #undef TABLE
 
-/* ---- laid out --------------------------------------------------------------------------------- */
+/* ---- laid out ------------------------------------------------------------------------------ */
 
 static int lay_groups(struct ta_arena *a, const struct ta_dec_chain *from, struct ta_groups *out)
 {
@@ -236,7 +236,7 @@ void ta_cluster_free(struct ta_cluster *c)
     ta_release(c->alloc, c, sizeof(*c));
 }
 
-/* ---- looking up ------------------------------------------------------------------------------- */
+/* ---- looking up ---------------------------------------------------------------------------- */
 
 const struct ta_cluster_metric *ta_cluster_metric(const struct ta_cluster *c, struct ta_str name)
 {

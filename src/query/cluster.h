@@ -1,7 +1,8 @@
-/* cluster.h - what a cluster.json says about metrics and hardware (spec: job-archive 5, scope-queries 1).
+/* cluster.h - what a cluster.json says about metrics and hardware (spec: job-archive 5,
+ * scope-queries 1).
  *
- * Read once, immutable afterwards, usable from any thread. Only what queries need is kept; thresholds and the
- * like are passed over.
+ * Read once, immutable afterwards, usable from any thread. Only what queries need is kept;
+ * thresholds and the like are passed over.
  */
 #ifndef TARN_QUERY_CLUSTER_H
 #define TARN_QUERY_CLUSTER_H
@@ -39,7 +40,8 @@ struct ta_cluster {
     struct ta_arena arena;
 };
 
-/* Reads a cluster.json. TA_EFORMAT with what is wrong, TA_ERANGE over 16 MiB of content, TA_ENOMEM. */
+/* Reads a cluster.json. TA_EFORMAT with what is wrong, TA_ERANGE over 16 MiB of content,
+ * TA_ENOMEM. */
 int ta_cluster_new(struct ta_cluster **out, struct ta_source *src, struct ta_alloc *alloc,
                    struct ta_err *err);
 void ta_cluster_free(struct ta_cluster *c); /* NULL is fine */
@@ -47,14 +49,15 @@ void ta_cluster_free(struct ta_cluster *c); /* NULL is fine */
 /* Borrowed for the cluster's life; NULL when there is none. */
 const struct ta_cluster_metric *ta_cluster_metric(const struct ta_cluster *c, struct ta_str name);
 const struct ta_subcluster *ta_cluster_subcluster(const struct ta_cluster *c, struct ta_str name);
-/* The first subcluster whose node list has the host; else the first of all when its list is empty or "*". */
+/* The first subcluster whose node list has the host; else the first of all when its list is empty
+ * or "*". */
 const struct ta_subcluster *ta_cluster_of_host(const struct ta_cluster *c, struct ta_str host);
 
 /* False when the configuration removes the metric from that subcluster. */
 bool ta_cluster_has(const struct ta_cluster_metric *m, struct ta_str subcluster);
 
-/* Does a node list name the host? "a,b[01-12,20-24]c": literals, and ranges in brackets whose ends have one
- * width, which is how many digits are compared. (spec: job-archive 5.2) */
+/* Does a node list name the host? "a,b[01-12,20-24]c": literals, and ranges in brackets whose ends
+ * have one width, which is how many digits are compared. (spec: job-archive 5.2) */
 bool ta_node_list_has(struct ta_str list, struct ta_str host);
 
 #endif

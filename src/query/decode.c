@@ -1,5 +1,5 @@
-/* decode.c - see decode.h. One token at a time, one frame for each open container; a skipped value keeps no
- * frame. Can stop after any token and go on later. */
+/* decode.c - see decode.h. One token at a time, one frame for each open container; a skipped value
+ * keeps no frame. Can stop after any token and go on later. */
 #include "query/decode.h"
 #include "query/decode_int.h"
 
@@ -173,7 +173,7 @@ int ta_go_quote(struct ta_buf *out, struct ta_str s)
     return r < 0 ? r : ta_buf_byte(out, '"');
 }
 
-/* ---- tokens ----------------------------------------------------------------------------------- */
+/* ---- tokens -------------------------------------------------------------------------------- */
 
 static void push(struct ta_decoder *d, enum frame_kind kind, const struct ta_dec_type *type,
                  void *to)
@@ -380,7 +380,8 @@ static int take_token(struct ta_decoder *d, const struct ta_json_token *t, struc
     }
 }
 
-/* Where a body ends too early the reference says so and nothing else; other texts keep their place. */
+/* Where a body ends too early the reference says so and nothing else; other texts keep their
+ * place. */
 static int fail_syntax(int code, const struct ta_err *why, struct ta_err *err)
 {
     static const char *const ends[] = {"EOF", "unexpected EOF"};

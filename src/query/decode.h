@@ -1,13 +1,14 @@
 /* decode.h - JSON request bodies into structs, by the rules of the reference's decoder.
  *
- * A body is described by tables of fields; the decoder walks the tokens and fills a struct. The rules
- * (spec: http-api 4.1): keys match whatever their case, unknown ones are passed over (or refused, where
- * the table says strict), of repeated keys the last wins, null leaves a scalar as it was and makes a list
- * absent, integers are plain integers in range, only the first value of the body is read. Syntax errors go
- * before errors of type, wherever they stand, since the reference checks the syntax of the whole first.
+ * A body is described by tables of fields; the decoder walks the tokens and fills a struct. The
+ * rules (spec: http-api 4.1): keys match whatever their case, unknown ones are passed over (or
+ * refused, where the table says strict), of repeated keys the last wins, null leaves a scalar as it
+ * was and makes a list absent, integers are plain integers in range, only the first value of the
+ * body is read. Syntax errors go before errors of type, wherever they stand, since the reference
+ * checks the syntax of the whole first.
  *
- * Memory: strings and lists go into the caller's arena; a string or list equal to one of the last few is
- * not stored again (hundreds of queries name the same threads). Nothing else grows.
+ * Memory: strings and lists go into the caller's arena; a string or list equal to one of the last
+ * few is not stored again (hundreds of queries name the same threads). Nothing else grows.
  */
 #ifndef TARN_QUERY_DECODE_H
 #define TARN_QUERY_DECODE_H
@@ -97,15 +98,16 @@ struct ta_dec_limits {
 
 struct ta_decoder;
 
-/* The body is read from `src` and becomes *out, which the caller has filled with the defaults. Borrows src,
- * arena, alloc and the tables until freed. `root` is of kind OBJECT or LISTS. */
+/* The body is read from `src` and becomes *out, which the caller has filled with the defaults.
+ * Borrows src, arena, alloc and the tables until freed. `root` is of kind OBJECT or LISTS. */
 int ta_decoder_new(struct ta_decoder **out_decoder, struct ta_source *src,
                    const struct ta_dec_field *root, void *out, const struct ta_dec_limits *limits,
                    struct ta_arena *arena, struct ta_alloc *alloc);
 void ta_decoder_free(struct ta_decoder *d); /* NULL is fine */
 
-/* 0 = the value is complete. TA_EAGAIN when the source says so: call again. TA_EFORMAT with the words for the
- * client ("EOF" for an empty body), TA_ERANGE past a limit, TA_ENOMEM when the arena is full. */
+/* 0 = the value is complete. TA_EAGAIN when the source says so: call again. TA_EFORMAT with the
+ * words for the client ("EOF" for an empty body), TA_ERANGE past a limit, TA_ENOMEM when the arena
+ * is full. */
 int ta_decoder_run(struct ta_decoder *d, struct ta_err *err);
 
 /* Adds s in double quotes as Go's %q does. */

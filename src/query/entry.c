@@ -5,7 +5,8 @@
 #include <inttypes.h>
 #include <math.h>
 
-/* Planning an entry, and finding one series of a group, in samples read: about a nanosecond each. */
+/* Planning an entry, and finding one series of a group, in samples read: about a nanosecond
+ * each. */
 enum { OPEN_COST = 500, FIND_COST = 50 };
 
 void ta_entry_init(struct ta_entry *e, struct ta_store *store, struct ta_metrics *metrics,
@@ -115,7 +116,7 @@ static bool select_path(struct ta_entry *e, size_t i)
     return is_there;
 }
 
-/* ---- planning --------------------------------------------------------------------------------- */
+/* ---- planning ------------------------------------------------------------------------------ */
 
 static int refuse(struct ta_entry *e, const char *words)
 {
@@ -216,7 +217,7 @@ size_t ta_entry_len(const struct ta_entry *e)
     return e->plan.n_out;
 }
 
-/* ---- reading ---------------------------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------------------------- */
 
 /* Slots [n_read, n_read + n) of the aggregate. */
 static void read_slots(struct ta_entry *e, double *out, size_t n)

@@ -5,9 +5,10 @@
  *     stats = ta_entry_stats(&e)            reads what the windows did not
  *     ta_entry_close(&e)
  *
- * Between the calls data may come, go and move: the range is fixed by open, what has gone reads as NaN, and
- * nothing points into the store. Memory: the names of the selection in an arena of its own, and, only when
- * resampling, one series of at most limits.window_bytes. (spec: http-api 4.2, metric-store 5)
+ * Between the calls data may come, go and move: the range is fixed by open, what has gone reads as
+ * NaN, and nothing points into the store. Memory: the names of the selection in an arena of its
+ * own, and, only when resampling, one series of at most limits.window_bytes. (spec: http-api 4.2,
+ * metric-store 5)
  */
 #ifndef TARN_QUERY_ENTRY_H
 #define TARN_QUERY_ENTRY_H

@@ -1,5 +1,5 @@
-/* fetch.c - see fetch.h. A row is one (metric, scope, host); its queries are made when its turn comes and
- * forgotten with it. Jobs go metric by metric, nodes host by host. */
+/* fetch.c - see fetch.h. A row is one (metric, scope, host); its queries are made when its turn
+ * comes and forgotten with it. Jobs go metric by metric, nodes host by host. */
 #include "query/fetch.h"
 
 #include "query/entry.h"
@@ -85,7 +85,7 @@ uint64_t ta_fetch_n_errors(const struct ta_fetch *l)
     return l->n_errors;
 }
 
-/* ---- hosts ------------------------------------------------------------------------------------ */
+/* ---- hosts --------------------------------------------------------------------------------- */
 
 static int take_resources(struct ta_fetch *l)
 {
@@ -150,7 +150,7 @@ static int take_all_nodes(struct ta_fetch *l)
     return TA_OK;
 }
 
-/* ---- life ------------------------------------------------------------------------------------- */
+/* ---- life ---------------------------------------------------------------------------------- */
 
 static int check(struct ta_fetch *l, struct ta_err *err)
 {
@@ -239,7 +239,7 @@ void ta_fetch_free(struct ta_fetch *l)
     ta_release(l->alloc, l, sizeof(*l));
 }
 
-/* ---- rows ------------------------------------------------------------------------------------- */
+/* ---- rows ---------------------------------------------------------------------------------- */
 
 static enum ta_scope wanted_scope(const struct ta_fetch *l, size_t i)
 {
@@ -334,7 +334,7 @@ static void next_row(struct ta_fetch *l)
     l->is_over = true;
 }
 
-/* ---- series ----------------------------------------------------------------------------------- */
+/* ---- series -------------------------------------------------------------------------------- */
 
 static void describe(const struct ta_fetch *l, struct ta_fetch_series *out)
 {

@@ -8,13 +8,13 @@
  *     for (i = 0; ta_fetch_error(l, i, &text); i++) ...
  *     ta_fetch_free(l)
  *
- * One series is open at a time; memory is the names of one node's queries and, only when resampling, one series
- * (limits as in request.h), whatever the job. What cannot be had is an error in words and the rest
- * goes on. (spec: scope-queries 3, 4)
+ * One series is open at a time; memory is the names of one node's queries and, only when
+ * resampling, one series (limits as in request.h), whatever the job. What cannot be had is an error
+ * in words and the rest goes on. (spec: scope-queries 3, 4)
  *
  * Deviations: a series has the id it was asked by, also when others are missing; a metric that the
- * configuration does not know, or a scope that cannot be had, fails alone; all orders are those of the
- * request. An aggregated series has the first id of its list, as in the reference.
+ * configuration does not know, or a scope that cannot be had, fails alone; all orders are those of
+ * the request. An aggregated series has the first id of its list, as in the reference.
  */
 #ifndef TARN_QUERY_FETCH_H
 #define TARN_QUERY_FETCH_H
@@ -64,8 +64,8 @@ struct ta_fetch_series {
 
 struct ta_fetch;
 
-/* limits NULL: the defaults. Borrows everything for its life. TA_EINVAL, with words: no resources, an unknown
- * subcluster, from after to. TA_ENOMEM. */
+/* limits NULL: the defaults. Borrows everything for its life. TA_EINVAL, with words: no resources,
+ * an unknown subcluster, from after to. TA_ENOMEM. */
 int ta_fetch_new(struct ta_fetch **out, struct ta_store *store, const struct ta_cluster *cluster,
                  const struct ta_fetch_request *request, const struct ta_query_limits *limits,
                  struct ta_alloc *alloc, struct ta_err *err);
@@ -81,7 +81,8 @@ struct ta_stats ta_fetch_stats(struct ta_fetch *l);
 /* Source samples touched since the last call of this, about: for pacing. */
 uint64_t ta_fetch_cost(struct ta_fetch *l);
 
-/* What went wrong so far: the i-th of the first 64; false when there is none. Borrowed until free. */
+/* What went wrong so far: the i-th of the first 64; false when there is none. Borrowed until
+ * free. */
 bool ta_fetch_error(const struct ta_fetch *l, size_t i, struct ta_str *out);
 uint64_t ta_fetch_n_errors(const struct ta_fetch *l);
 

@@ -1,7 +1,7 @@
 /* fetch_json.c - see fetch_json.h.
  *
- * Series come in an order in which the keys of the answer's objects change from the outside in, so a series
- * closes the levels in which it differs from the one before and opens its own.
+ * Series come in an order in which the keys of the answer's objects change from the outside in, so
+ * a series closes the levels in which it differs from the one before and opens its own.
  *
  *   {"data":{K1:{K2:{..."series":[S,S]}}},"errors":["...",...]}
  */
@@ -23,7 +23,7 @@ enum {
     NAMES = KEYS + 4     /* in one piece: keys, unit, host, id */
 };
 
-/* ---- the request ------------------------------------------------------------------------------ */
+/* ---- the request --------------------------------------------------------------------------- */
 
 struct body {
     struct ta_str function, cluster, subcluster;
@@ -202,7 +202,7 @@ int ta_fetch_query_parse(struct ta_fetch_query *q, struct ta_source *body, struc
     return r < 0 ? ta_fail(err, r, "no memory left for this request") : TA_OK;
 }
 
-/* ---- the answer ------------------------------------------------------------------------------- */
+/* ---- the answer ---------------------------------------------------------------------------- */
 
 static int put(struct ta_fetch_query *q, const char *text)
 {

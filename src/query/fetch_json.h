@@ -1,7 +1,7 @@
 /* fetch_json.h - POST /api/load without HTTP: a request body in, JSON out (doc/load-api.md).
  *
- * Life, return values and rules of filling as in query.h. The answer is made while it is sent; memory is that of
- * fetch.h and about 40 KiB.
+ * Life, return values and rules of filling as in query.h. The answer is made while it is sent;
+ * memory is that of fetch.h and about 40 KiB.
  */
 #ifndef TARN_QUERY_FETCH_JSON_H
 #define TARN_QUERY_FETCH_JSON_H

@@ -1,4 +1,5 @@
-/* health.c - see health.h. HealthMetrics is a string that holds JSON, so its names are escaped twice. */
+/* health.c - see health.h. HealthMetrics is a string that holds JSON, so its names are escaped
+ * twice. */
 #include "query/health.h"
 
 #include "io/json_write.h"
@@ -120,7 +121,7 @@ int ta_health_parse(struct ta_health_query *h, struct ta_source *body, struct ta
     return r < 0 ? ta_fail(err, r, "no memory left for this request") : TA_OK;
 }
 
-/* ---- the answer ------------------------------------------------------------------------------- */
+/* ---- the answer ---------------------------------------------------------------------------- */
 
 static int step_node(struct ta_health_query *h, int64_t now_s)
 {

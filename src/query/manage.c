@@ -7,7 +7,7 @@
 
 #include <assert.h>
 
-/* ---- free --------------------------------------------------------------------------------------- */
+/* ---- free ---------------------------------------------------------------------------------- */
 
 int ta_free_time(struct ta_str to, int64_t *out, struct ta_err *err)
 {
@@ -88,7 +88,7 @@ uint64_t ta_free_run(struct ta_free_query *f, struct ta_store *store, int64_t be
     return n;
 }
 
-/* ---- debug -------------------------------------------------------------------------------------- */
+/* ---- debug --------------------------------------------------------------------------------- */
 
 enum {
     SELECTOR_MAX = 4096,
@@ -141,7 +141,8 @@ static int not_found(struct ta_str selector, struct ta_err *err)
                    TA_STR_FMT(ta_buf_view(&b)), r < 0 ? "..." : "");
 }
 
-/* The readings in which ':' belongs to a name below the host: all of it the type, or split in two once. */
+/* The readings in which ':' belongs to a name below the host: all of it the type, or split in two
+ * once. */
 static int find_below_host(struct ta_debug *d, struct ta_store *store, struct ta_str path[4])
 {
     struct ta_str below = path[2];

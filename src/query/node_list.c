@@ -1,7 +1,7 @@
 /* node_list.c - whether a node list names a host; declared in cluster.h.
  *
- * Ranges of different widths may stand side by side, so several readings of a name can be open at once: the
- * set of places in the name that the term so far can reach is carried along.
+ * Ranges of different widths may stand side by side, so several readings of a name can be open at
+ * once: the set of places in the name that the term so far can reach is carried along.
  */
 #include "base/number.h"
 #include "query/cluster.h"

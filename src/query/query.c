@@ -1,8 +1,8 @@
 /* query.c - see query.h.
  *
- * The answer is made in small steps, one for each opening, echoed query, head, tail, ...: a step puts its
- * text into `text`, from where it drains into the room as it fits. Values, the bulk, are printed right into
- * the room.
+ * The answer is made in small steps, one for each opening, echoed query, head, tail, ...: a step
+ * puts its text into the spill, from where it drains into the room as it fits. Values, the bulk, are
+ * printed right into the room.
  *
  *   {"queries":[Q,Q,...],"results":[[E,E,...],[...],...]}
  *   HEAD       ECHO                 QUERY ENTRY (DATA) TAIL      END
@@ -56,8 +56,7 @@ struct ta_query {
     struct ta_entry entry;
     int64_t n_pad; /* padding left to print */
     bool has_value;
-    double *
-        window; /* TA_ENTRY_SLOTS values of the store; behind them as many for the entry's own use */
+    double *window; /* TA_ENTRY_SLOTS values; as many behind them are the entry's */
     size_t window_len, window_at;
 
     struct ta_spill spill; /* the piece on its way to the room */
@@ -101,7 +100,7 @@ void ta_query_counts(const struct ta_query *q, struct ta_query_counts *out)
     *out = q->counts;
 }
 
-/* ---- planning --------------------------------------------------------------------------------- */
+/* ---- planning ------------------------------------------------------------------------------ */
 
 static int add_node(struct ta_query *q, struct node ***end, struct ta_str name)
 {
@@ -177,7 +176,7 @@ int ta_query_parse(struct ta_query *q, struct ta_source *body, struct ta_err *er
     return r < 0 ? ta_fail(err, r, "no memory left for this request") : TA_OK;
 }
 
-/* ---- texts ------------------------------------------------------------------------------------ */
+/* ---- texts --------------------------------------------------------------------------------- */
 
 static int put_member(struct ta_buf *b, const char *before, struct ta_str s)
 {
@@ -231,7 +230,7 @@ static int put_error(struct ta_query *q)
     return r < 0 ? r : put_tail(q, 0, 0, 0, &none);
 }
 
-/* ---- steps ------------------------------------------------------------------------------------ */
+/* ---- steps --------------------------------------------------------------------------------- */
 
 /* The query in turn: the request's own, then for each node each metric. NULL at the end. */
 static const struct ta_query_item *query_in_turn(struct ta_query *q)
@@ -357,7 +356,7 @@ static int step_end(struct ta_query *q)
     return ta_buf_z(&q->spill.text, "]}\n");
 }
 
-/* ---- data ------------------------------------------------------------------------------------- */
+/* ---- data ---------------------------------------------------------------------------------- */
 
 static size_t put_padding(struct ta_query *q, char *at, size_t room)
 {
@@ -371,8 +370,8 @@ static size_t put_padding(struct ta_query *q, char *at, size_t room)
     return used;
 }
 
-/* Values into at most `room` bytes behind b's end. The first one has no comma: it is printed with one,
- * which is cut off. */
+/* Values into at most `room` bytes behind b's end. The first one has no comma: it is printed with
+ * one, which is cut off. */
 static void put_values(struct ta_query *q, struct ta_buf *b, size_t room)
 {
     char *at = b->at + b->len;

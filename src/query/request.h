@@ -1,6 +1,7 @@
 /* request.h - what a client may ask of /api/query, /api/healthcheck and /api/free, decoded.
  *
- * Plain structs whose strings and lists live in the arena of the request. (spec: http-api 4.1, 6, 7)
+ * Plain structs whose strings and lists live in the arena of the request. (spec: http-api 4.1, 6,
+ * 7)
  */
 #ifndef TARN_QUERY_REQUEST_H
 #define TARN_QUERY_REQUEST_H
@@ -16,8 +17,8 @@ struct ta_query_limits {
     size_t name_max;     /* bytes of one string; at most 8 KiB */
 };
 
-/* 16 MiB, 16 MiB (24 days of seconds), 131,072, 65,536, 1 KiB: a request of all metrics of 1,000 hosts
- * passes. */
+/* 16 MiB, 16 MiB (24 days of seconds), 131,072, 65,536, 1 KiB: a request of all metrics of 1,000
+ * hosts passes. */
 extern const struct ta_query_limits ta_query_limits_default;
 
 struct ta_query_item {

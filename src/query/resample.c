@@ -26,8 +26,8 @@
 
 enum { BATCH = 64 }; /* buckets whose means are taken together */
 
-/* A batch of buckets: bucket i is [low[i], from[i]), the one after it [from[i], to[i]], whose mean it is
- * measured against. */
+/* A batch of buckets: bucket i is [low[i], from[i]), the one after it [from[i], to[i]], whose mean
+ * it is measured against. */
 struct buckets {
     size_t n, m, done; /* values in, out, and out so far behind the first */
     double size;
@@ -111,9 +111,10 @@ static void buckets_init(struct buckets *b, size_t n, size_t m)
     b->from[0] = (size_t)(int64_t)b->size + 1;
 }
 
-/* The next batch, whose picks are out[done + 1] and so on; false when there is none. Casts to integers
- * are floors: all is positive. The sum of indices is exact (TA_RESAMPLE_MAX) and half the sum of the ends
- * is their mean without rounding, so the closed form serves; an empty range gives NaN, as 0/0 does. */
+/* The next batch, whose picks are out[done + 1] and so on; false when there is none. Casts to
+ * integers are floors: all is positive. The sum of indices is exact (TA_RESAMPLE_MAX) and half the
+ * sum of the ends is their mean without rounding, so the closed form serves; an empty range gives
+ * NaN, as 0/0 does. */
 static bool buckets_next(struct buckets *b, const double *data)
 {
     size_t left = b->m - 2 - b->done;
@@ -133,8 +134,8 @@ static bool buckets_next(struct buckets *b, const double *data)
     return b->count > 0;
 }
 
-/* The pick of bucket i as seen from (prev, base). Once an area is NaN no finite one replaces it, but a later
- * NaN does. */
+/* The pick of bucket i as seen from (prev, base). Once an area is NaN no finite one replaces it,
+ * but a later NaN does. */
 static size_t pick_plain(const double *data, const struct buckets *b, size_t i, size_t prev,
                          double base)
 {
@@ -214,10 +215,10 @@ AVX2 struct four best_lane(struct four a)
     return better_of_any(a, b);
 }
 
-/* One bucket seen from the point (prev, base), which stands in every lane. The way from one pick to the
- * next is what costs; so index and value of the best travel with its area and are never fetched again.
- * The factor 0.5 changes no order unless areas are subnormal; then, and with any NaN, *is_odd says that
- * the plain pick has to decide. */
+/* One bucket seen from the point (prev, base), which stands in every lane. The way from one pick to
+ * the next is what costs; so index and value of the best travel with its area and are never fetched
+ * again. The factor 0.5 changes no order unless areas are subnormal; then, and with any NaN,
+ * *is_odd says that the plain pick has to decide. */
 AVX2 struct four pick_avx2(const double *data, size_t low, size_t high, struct four prev,
                            double mean_x, double mean_y, bool *is_odd)
 {
@@ -248,7 +249,8 @@ AVX2 struct four pick_avx2(const double *data, size_t low, size_t high, struct f
     return best;
 }
 
-/* Leaves no upper halves of registers behind: code without AVX would wait for them at every step. */
+/* Leaves no upper halves of registers behind: code without AVX would wait for them at every
+ * step. */
 __attribute__((target("avx2"), noinline)) static struct point
 batch_avx2(const double *data, struct buckets *b, struct point begin, double *out)
 {

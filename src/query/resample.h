@@ -32,8 +32,8 @@ struct ta_resample {
 int ta_resample_plan(int64_t have_s, int64_t want_s, size_t n, struct ta_resample *out,
                      struct ta_err *err);
 
-/* Fills out[0..plan->n_out) from data[0..n). Only for a plan that changes something, made for
- * this n. `out` may be `data` itself: no pick lies before its place. One pass, about 2 ns a value. */
+/* Fills out[0..plan->n_out) from data[0..n). Only for a plan that changes something, made for this
+ * n. `out` may be `data` itself: no pick lies before its place. One pass, about 2 ns a value. */
 void ta_resample_run(const struct ta_resample *plan, const double *data, size_t n, double *out);
 
 #endif

@@ -1,4 +1,5 @@
-/* scope.h - the levels of a node at which metrics are measured, and asked for (spec: scope-queries 1). */
+/* scope.h - the levels of a node at which metrics are measured, and asked for (spec: scope-queries
+ * 1). */
 #ifndef TARN_QUERY_SCOPE_H
 #define TARN_QUERY_SCOPE_H
 

@@ -2,8 +2,8 @@
  *
  *   direct   one query with the ids of the native scope that the threads belong to
  *   summed   the same, aggregated to the node
- *   grouped  one aggregated query for each core, domain or socket of the threads, with all ids of the
- *            native scope inside it
+ *   grouped  one aggregated query for each core, domain or socket of the threads, with all ids
+ *            of the native scope inside it
  */
 #include "query/scope_query.h"
 

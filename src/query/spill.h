@@ -1,7 +1,7 @@
 /* spill.h - text that is made in whole pieces and leaves as the room allows.
  *
- * A generator writes its next piece into `text` and drains it into whatever room it is given, across as
- * many calls as that takes.
+ * A generator writes its next piece into `text` and drains it into whatever room it is given,
+ * across as many calls as that takes.
  */
 #ifndef TARN_QUERY_SPILL_H
 #define TARN_QUERY_SPILL_H

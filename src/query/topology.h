@@ -1,8 +1,9 @@
-/* topology.h - the hardware threads, cores, memory domains and sockets of a node, and who holds whom.
+/* topology.h - the hardware threads, cores, memory domains and sockets of a node, and who holds
+ * whom.
  *
- * Ids are 0 to 65,535; the id of a core, domain or socket is its place in the list. Lookups give ids in
- * ascending order, each once. Lists are borrowed from whoever made the topology (cluster.h); results live in
- * the caller's arena. (spec: scope-queries 1)
+ * Ids are 0 to 65,535; the id of a core, domain or socket is its place in the list. Lookups give
+ * ids in ascending order, each once. Lists are borrowed from whoever made the topology (cluster.h);
+ * results live in the caller's arena. (spec: scope-queries 1)
  */
 #ifndef TARN_QUERY_TOPOLOGY_H
 #define TARN_QUERY_TOPOLOGY_H

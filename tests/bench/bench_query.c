@@ -1,10 +1,11 @@
 /* bench_query - what answers cost: CPU nanoseconds a sample, and how they compare.
  *
- * Method: CPU time of the process, best of 5 passes, one thread; a store of the kinds of columns that nodes send
- * (tests/support/columns.h). "fetch" prints one series after another as JSON; "aggregate" sums 64 hardware
- * threads to the node and prints the result; "statistics" asks the same series without their data; the
- * ratio fetch : statistics is for one day at 10 s. "all nodes" asks one metric of every host. LTTB is
- * measured against the method taken literally, value by value.
+ * Method: CPU time of the process, best of 5 passes, one thread; a store of the kinds of columns
+ * that nodes send (tests/support/columns.h). "fetch" prints one series after another as JSON;
+ * "aggregate" sums 64 hardware threads to the node and prints the result; "statistics" asks the
+ * same series without their data; the ratio fetch : statistics is for one day at 10 s. "all nodes"
+ * asks one metric of every host. LTTB is measured against the method taken literally, value by
+ * value.
  */
 #include "ask.h"
 #include "columns.h"

@@ -4,11 +4,12 @@
 
 #include "query/query.h"
 
-/* The whole answer, NUL-terminated, valid until the next call of the thread; taken through a room of
- * `room_bytes` at a time. "error: ..." when the request was refused. */
+/* The whole answer, NUL-terminated, valid until the next call of the thread; taken through a room
+ * of `room_bytes` at a time. "error: ..." when the request was refused. */
 const char *ask(struct ta_store *s, const char *body, size_t room_bytes);
 
-/* The same for a request with limits and an allocator of its own: 0, or the error. Appends to `to`. */
+/* The same for a request with limits and an allocator of its own: 0, or the error. Appends to
+ * `to`. */
 int ask_into(struct ta_store *s, const char *body, size_t n_body, size_t room_bytes,
              const struct ta_query_limits *limits, struct ta_alloc *alloc, struct ta_buf *to,
              struct ta_query_counts *counts, struct ta_err *err);

@@ -1,7 +1,7 @@
 /* feed.h - a store with samples in it, from plain lines: for tests, fuzz targets and benchmarks.
  *
- * Understands what senders write (measurement, tags, value=, seconds), without escapes; it is no protocol
- * parser and checks nothing.
+ * Understands what senders write (measurement, tags, value=, seconds), without escapes; it is no
+ * protocol parser and checks nothing.
  */
 #ifndef TESTS_FEED_H
 #define TESTS_FEED_H

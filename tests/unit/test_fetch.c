@@ -31,8 +31,8 @@ static const char cluster_json[] =
 static struct ta_store *store;
 static struct ta_cluster *cluster;
 
-/* Host a: three minutes of flops t+1 on threads 0..3 (thread 1 is missing), load 5, power 7 on g0; host b: load
- * 6; host x: load 8. */
+/* Host a: three minutes of flops t+1 on threads 0..3 (thread 1 is missing), load 5, power 7 on g0;
+ * host b: load 6; host x: load 8. */
 static int set_up(void **state)
 {
     struct ta_mem_source src;

@@ -1,4 +1,5 @@
-/* Answers to queries: the same in every room, bounded, and right where we differ from the reference. */
+/* Answers to queries: the same in every room, bounded, and right where we differ from the
+ * reference. */
 #include "ask.h"
 #include "fault.h"
 #include "feed.h"
@@ -21,8 +22,8 @@ static const char metrics[] = "load 60 none,flops 60 sum,user 60 avg,fast 1 sum,
 
 static struct ta_store *store;
 
-/* Host a: 2,000 minutes of load, 10 of flops on threads 0..3 (3 begins 2 minutes late), sub-levels; host b: a
- * little. */
+/* Host a: 2,000 minutes of load, 10 of flops on threads 0..3 (3 begins 2 minutes late), sub-levels;
+ * host b: a little. */
 static int set_up(void **state)
 {
     (void)state;

@@ -132,7 +132,7 @@ static void do_debug(struct ta_store *s, const struct golden *g, struct reply *o
     ta_debug_free(d);
 }
 
-/* ---- comparing -------------------------------------------------------------------------------- */
+/* ---- comparing ----------------------------------------------------------------------------- */
 
 static int by_text(const void *a, const void *b)
 {
@@ -162,7 +162,8 @@ static void same_lines(const char *name, char *got, char *want)
             fail_msg("%s: line '%s', want '%s'", name, a[i], b[i]);
 }
 
-/* Equal but for numbers, which may differ by what the order of a sum does to the last digit printed. */
+/* Equal but for numbers, which may differ by what the order of a sum does to the last digit
+ * printed. */
 static void same_but_for_rounding(const char *name, const char *got, const char *want)
 {
     while (*got && *want) {
@@ -198,7 +199,7 @@ static void compare(const struct golden *g, struct reply *got)
         fail_msg("%s:\ngot  %.2000s\nwant %.2000s", g->name, got->body.at, g->answer);
 }
 
-/* ---- replaying -------------------------------------------------------------------------------- */
+/* ---- replaying ----------------------------------------------------------------------------- */
 
 static void replay(struct ta_store *s, const struct golden *g)
 {
