@@ -1,6 +1,8 @@
 /* rows.c - a batch of samples of one host, under the lock, in the order that journal.h demands. */
 #include "ingest/ingest_int.h"
 
+enum { PREFETCH_ROWS = 16 };
+
 static void form_key(const struct forms *t, uint32_t form, struct ta_column_key *out)
 {
     const struct form *f = &t->at[form];
@@ -72,6 +74,7 @@ static int resolve(struct ta_ingest *in, struct ta_feed *f, struct ta_writer *w,
             }
         }
         rows->column[i] = (uint32_t)column;
+        ta_writer_prefetch_far(w, (uint32_t)column);
         move_row(rows, kept++, i);
         if (r == TA_OK && w->shape_id != shape) {
             shape = w->shape_id;
@@ -91,6 +94,8 @@ static size_t append(struct ta_ingest *in, struct ta_feed *f, struct ta_writer *
     size_t kept = at, i = at;
 
     for (; i < rows->n; i++) {
+        if (i + PREFETCH_ROWS < rows->n)
+            ta_writer_prefetch_near(w, rows->column[i + PREFETCH_ROWS]);
         int r = ta_writer_append(w, rows->column[i], rows->ts_s[i], rows->value[i]);
         if (r == TA_OK) {
             move_row(rows, kept++, i);

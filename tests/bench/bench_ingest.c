@@ -1,8 +1,9 @@
 /* Scan and store in process, one thread: the fleet corpus as HTTP bodies, one per host and interval.
  *
- * Method: the bodies of one interval (256 hosts at a time) are made first, then fed; only feeding is timed,
+ * Method: the bodies of one interval (64 hosts at a time) are made first, then fed; only feeding is timed,
  * in CPU time of the process. A round is one interval of all hosts; the first one, which makes the series, is
  * left out. "best" is the best round, "mean" all of them, rounds that seal rows into compressed runs included.
+ * The ratio between few and many series is one of medians.
  */
 #include "ingest/ingest.h"
 #include "load/fleet.h"
@@ -12,7 +13,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { BLOCK = 64 * 1024 };
+enum { BLOCK = 64 * 1024, ROUNDS_MAX = 256 };
 
 static double cpu_s(void)
 {
@@ -83,7 +84,14 @@ static void feed(struct ta_ingest *in, const struct ta_buf *body, int64_t now_s,
     ta_feed_done(&f);
 }
 
-/* Million lines a second. */
+static int by_size(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* Million lines a second, the median round. */
 static double measure(const char *name, uint32_t hosts, int rounds, bool is_shuffled, bool is_plain)
 {
     struct ta_fleet fleet;
@@ -91,7 +99,7 @@ static double measure(const char *name, uint32_t hosts, int rounds, bool is_shuf
     struct ta_store *store;
     struct ta_ingest *in;
     struct ta_buf scratch, *bodies = calloc(hosts, sizeof(*bodies));
-    double best = 1e9, sum = 0, *values;
+    double times[ROUNDS_MAX], best, sum = 0, *values;
     uint64_t predicted = 0, lines = 0, bytes = 0;
 
     if (ta_fleet_init(&fleet, &ta_heap, NULL, NULL) < 0 || !bodies)
@@ -108,8 +116,8 @@ static double measure(const char *name, uint32_t hosts, int rounds, bool is_shuf
     for (int round = 0; round < rounds; round++) {
         double total = 0;
         lines = predicted = bytes = 0;
-        for (uint32_t h = 0; h < hosts;) { /* 256 hosts at a time: the text stays small */
-            uint32_t n = hosts - h < 256 ? hosts - h : 256;
+        for (uint32_t h = 0; h < hosts;) { /* 64 at a time: the same text in the cache for all */
+            uint32_t n = hosts - h < 64 ? hosts - h : 64;
             for (uint32_t i = 0; i < n; i++) {
                 if (!bodies[i].alloc)
                     ta_buf_init(&bodies[i], &ta_heap, MiB);
@@ -126,10 +134,13 @@ static double measure(const char *name, uint32_t hosts, int rounds, bool is_shuf
             total += cpu_s() - begin;
             h += n;
         }
-        if (round && total < best)
-            best = total;
-        sum += round ? total : 0;
+        if (round == 0)
+            continue;
+        times[round - 1] = total;
+        sum += total;
     }
+    qsort(times, (size_t)rounds - 1, sizeof(*times), by_size);
+    best = times[0];
     printf("%-26s best %6.2f M lines/s (%5.1f ns/line, %4.0f MB/s), mean %6.2f, %u series, %.0f %% "
            "predicted\n",
            name, 1e-6 * (double)lines / best, 1e9 * best / (double)lines,
@@ -145,7 +156,7 @@ static double measure(const char *name, uint32_t hosts, int rounds, bool is_shuf
     ta_fleet_done(&fleet);
     free(bodies);
     free(values);
-    return 1e-6 * (double)lines / best;
+    return 1e-6 * (double)lines / times[(rounds - 1) / 2];
 }
 
 /* The scanner alone, nothing remembered, nothing stored. */
@@ -193,7 +204,7 @@ int main(void)
     double small = measure("batch order, 64 hosts", 64, 130, false, false);
     measure("shuffled within a host", 64, 60, true, false);
     measure("no prediction", 64, 20, false, true);
-    double large = measure("batch order, 7,000 hosts", 7000, 6, false, false);
+    double large = measure("batch order, 7,000 hosts", 7000, 10, false, false);
     printf("%-26s %.2f of the rate with 64 hosts\n", "4 million series", large / small);
     return 0;
 }
