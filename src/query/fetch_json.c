@@ -381,6 +381,12 @@ static int step_errors(struct ta_fetch_query *q)
     if (ta_fetch_error(q->fetch, q->error, &text))
         return put_str(q, q->error++ ? "," : "", text);
     q->phase = OVER;
+    if (ta_fetch_n_errors(q->fetch) > q->error) {
+        int r = ta_buf_printf(&q->spill.text, ",\"and %llu more\"",
+                              (unsigned long long)(ta_fetch_n_errors(q->fetch) - q->error));
+        if (r < 0)
+            return r;
+    }
     return put(q, "]}\n");
 }
 

@@ -262,6 +262,22 @@ static void what_cannot_be_had_is_told_and_the_rest_goes_on(void **state)
                  "transformation: native-scope=node, requested-scope=rack\"]}\n");
 }
 
+static void of_many_errors_the_first_are_told_and_the_others_counted(void **state)
+{
+    char body[4096];
+    size_t len =
+        (size_t)snprintf(body, sizeof(body), "{\"function\":\"job-stats\"," JOB ",\"metrics\":[");
+
+    (void)state;
+    for (int i = 0; i < 70; i++)
+        len += (size_t)snprintf(body + len, sizeof(body) - len, "%s\"m%d\"", i ? "," : "", i);
+    snprintf(body + len, sizeof(body) - len, "]}");
+    const char *got = ask(body, 4096);
+    assert_non_null(
+        strstr(got, "\"metric 'm63' is not configured for cluster 'c'\",\"and 6 more\"]}\n"));
+    assert_null(strstr(got, "m64"));
+}
+
 static void wrong_requests_are_refused_with_the_reason(void **state)
 {
     static const struct {
@@ -329,6 +345,7 @@ int main(void)
         TEST(all_nodes_are_answered_however_many_there_are),
         TEST(a_list_of_nodes_looks_up_the_subcluster_of_each),
         TEST(what_cannot_be_had_is_told_and_the_rest_goes_on),
+        TEST(of_many_errors_the_first_are_told_and_the_others_counted),
         TEST(wrong_requests_are_refused_with_the_reason),
         TEST(every_room_size_gives_the_same_bytes),
         TEST(every_failing_allocation_is_an_error_or_a_whole_answer),
