@@ -193,7 +193,7 @@ void ta_http_wake(struct ta_http_req *req);
 
 /* 0 in any field means the default that is named here. */
 struct ta_http_limits {
-    uint32_t connections;          /* 4,096; a connection over it gets 503 */
+    uint32_t connections; /* 4,096, at most half of RLIMIT_NOFILE at open; one over it gets 503 */
     uint32_t connections_per_peer; /* connections; same address; over it 503 */
     uint32_t uri_bytes;            /* 4 KiB; longer 414 */
     uint32_t header_bytes;         /* 8 KiB with the request line, 100 fields; more 431 */
@@ -223,10 +223,11 @@ struct ta_http_config {
         /* opt-in: route.roles matter; else any valid token may do anything, as the reference */
         check_roles;
     struct ta_http_limits limits;
-    uint64_t memory_cap;    /* bytes for all requests together; 0: 256 MiB */
+    uint64_t memory_cap;    /* bytes for all requests together; 0: 256 MiB. Beside it the library
+                             * takes 17 KiB for each connection, with TLS 25 KiB */
     struct ta_alloc *alloc; /* NULL: the heap */
     struct ta_clock *clock; /* NULL: the system's */
-    struct ta_log *log;     /* NULL: silent. Refusals are counted, not logged */
+    struct ta_log *log;     /* NULL: silent. Told when connections are refused, once a minute */
     void *app;              /* ta_http_app() */
 };
 

@@ -15,6 +15,8 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
+enum { RAW_HEAD_MAX = 512, RAW_BODY_MAX = 1024 };
+
 static int64_t ms(uint64_t n)
 {
     return (int64_t)(n * 1000000);
@@ -56,6 +58,15 @@ static const char *admit(struct http_conn *c)
     return NULL;
 }
 
+/* Once a minute and worker: who is refused comes again at once. */
+static void tell_operator(struct ta_http_worker *w, const char *refusal)
+{
+    if (w->told_ns && w->now_ns - w->told_ns < ms(60000))
+        return;
+    w->told_ns = w->now_ns;
+    ta_logf(w->server->config.log, TA_LOG_WARN, "HTTP: connections are refused: %s", refusal);
+}
+
 static void open_conn(struct ta_http_worker *w, struct MHD_Connection *mhd, void **context)
 {
     struct http_conn *c = ta_alloc(&w->server->memory.alloc, sizeof(*c));
@@ -82,7 +93,8 @@ static void open_conn(struct ta_http_worker *w, struct MHD_Connection *mhd, void
     const char *refusal = admit(c);
     if (refusal) {
         http_count(&w->counters.refused, 1);
-        http_conn_answer_raw(c, 503, refusal);
+        http_conn_tell(c, 503, refusal);
+        tell_operator(w, refusal);
     }
 }
 
@@ -138,22 +150,37 @@ static void send_raw(struct http_conn *c, const char *bytes, size_t n)
         (void)gnutls_record_send(session, bytes, n);
 }
 
-void http_conn_answer_raw(struct http_conn *c, int status, const char *message)
+void http_conn_answer_raw(struct http_conn *c, int status, const char *content_type,
+                          struct ta_str body)
 {
-    char text[512];
+    char text[RAW_HEAD_MAX + RAW_BODY_MAX];
 
     if (c->linger_ns || c->is_cut)
         return;
     c->linger_ns = c->worker->now_ns + ms(HTTP_LINGER_MS);
-    int n = snprintf(text, sizeof(text),
-                     "HTTP/1.1 %d %s\r\nContent-Type: text/plain; charset=utf-8\r\n"
+    if (body.len > RAW_BODY_MAX)
+        body = (struct ta_str){"", 0};
+    int n = snprintf(text, RAW_HEAD_MAX,
+                     "HTTP/1.1 %d %s\r\nContent-Type: %.100s\r\n"
                      "X-Content-Type-Options: nosniff\r\nContent-Length: %zu\r\n"
-                     "Connection: close\r\n\r\n%.200s\n",
-                     status, ta_http_reason(status), strnlen(message, 200) + 1, message);
-    if (n > 0)
-        send_raw(c, text, (size_t)n);
+                     "Connection: close\r\n\r\n",
+                     status, ta_http_reason(status), content_type, body.len);
+    if (n > 0 && n < RAW_HEAD_MAX) {
+        if (body.len)
+            memcpy(text + n, body.at, body.len);
+        send_raw(c, text, (size_t)n + body.len);
+    }
     if (!is_tls(c))
         (void)shutdown(c->fd, SHUT_WR);
+}
+
+void http_conn_tell(struct http_conn *c, int status, const char *message)
+{
+    char line[128];
+    int n = snprintf(line, sizeof(line), "%.120s\n", message);
+
+    http_conn_answer_raw(c, status, "text/plain; charset=utf-8",
+                         (struct ta_str){line, n > 0 ? (size_t)n : 0});
 }
 
 void http_conn_cut(struct http_conn *c)
@@ -191,7 +218,7 @@ static void time_out(struct http_conn *c, const char *message)
         http_conn_cut(c);
         return;
     }
-    http_conn_answer_raw(c, 408, message);
+    http_conn_tell(c, 408, message);
 }
 
 /* Bytes of this connection that the kernel has received so far. */
@@ -272,7 +299,7 @@ static void check_total(struct http_conn *c)
         q->answer.status = 503;
         if (q->is_suspended)
             http_req_resume(q);
-        http_conn_answer_raw(c, 503, "the request took too long");
+        http_conn_tell(c, 503, "the request took too long");
         return;
     }
     http_conn_cut(c);

@@ -157,7 +157,8 @@ struct ta_http_worker {
     struct ta_http_req *spare;
     size_t n_spare;
     struct http_counters counters;
-    size_t n_cut; /* requests cut by stop */
+    size_t n_cut;    /* requests cut by stop */
+    int64_t told_ns; /* when the operator was last told of refused connections */
 
     pthread_mutex_t wake_lock;
     struct ta_http_req *wake_first, *wake_last; /* guarded by wake_lock */
@@ -193,8 +194,12 @@ void http_worker_drain(struct ta_http_worker *w);
 void http_conn_notify(void *cls, struct MHD_Connection *mhd, void **context,
                       enum MHD_ConnectionNotificationCode what);
 struct http_conn *http_conn_of(struct MHD_Connection *mhd);
-/* Writes a short answer to the socket, then lets the client read it for HTTP_LINGER_MS. */
-void http_conn_answer_raw(struct http_conn *c, int status, const char *message);
+/* Writes a short answer to the socket, then lets the client read it for HTTP_LINGER_MS. A body of
+ * more than a KiB is left out. */
+void http_conn_answer_raw(struct http_conn *c, int status, const char *content_type,
+                          struct ta_str body);
+/* The same as plain text, with a line end. */
+void http_conn_tell(struct http_conn *c, int status, const char *message);
 void http_conn_cut(struct http_conn *c);
 void http_conn_sweep(struct ta_http_worker *w);
 

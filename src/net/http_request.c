@@ -173,7 +173,9 @@ static enum MHD_Result refuse(struct ta_http_req *q)
     if (q->phase == REQ_HEAD && (q->is_unframed || (q->expects_100 && has_body(q))))
         return http_reply_queue(q) ? MHD_YES : MHD_NO;
     if (has_body(q) && !is_worth_draining(q))
-        http_conn_answer_raw(q->conn, q->answer.status, ta_http_reason(q->answer.status));
+        http_conn_answer_raw(q->conn, q->answer.status,
+                             q->answer.content_type ? q->answer.content_type : "text/plain",
+                             q->answer.body);
     return MHD_YES;
 }
 
@@ -339,7 +341,7 @@ enum MHD_Result http_req_call(void *cls, struct MHD_Connection *mhd, const char 
         return MHD_YES;
     }
     if (!q) {
-        http_conn_answer_raw(c, 503, "no memory for the request");
+        http_conn_tell(c, 503, "no memory for the request");
         return MHD_YES;
     }
     if (q->phase == REQ_HEAD)
@@ -393,7 +395,7 @@ void http_req_completed(void *cls, struct MHD_Connection *mhd, void **context,
         http_count(&w->counters.truncated, 1);
         if (!q->answer.status)
             q->answer.status = 400;
-        http_conn_answer_raw(c, 400, "the body ended early");
+        http_conn_tell(c, 400, "the body ended early");
         c->linger_ns = 0;
         why = MHD_REQUEST_TERMINATED_CLIENT_ABORT;
     }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -31,6 +32,19 @@ static void fill_defaults(struct ta_http_config *c)
     c->backlog = OR(c->backlog, BACKLOG);
     c->alloc = OR(c->alloc, &ta_heap);
     c->clock = OR(c->clock, &ta_clock_system);
+}
+
+/* Connections may take half of the descriptors: the files of the store need the rest, and a server
+ * that can not accept is better than one that can not write. */
+static void cap_connections(struct ta_http_limits *l)
+{
+    struct rlimit files;
+
+    if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur / 2 >= l->connections)
+        return;
+    l->connections = files.rlim_cur >= 32 ? (uint32_t)(files.rlim_cur / 2) : 16;
+    if (l->connections_per_peer > l->connections)
+        l->connections_per_peer = l->connections;
 }
 
 static unsigned count_workers(unsigned wanted)
@@ -87,6 +101,7 @@ int ta_http_server_open(struct ta_http_server **out, const struct ta_http_config
     struct ta_http_config c = *config;
 
     fill_defaults(&c);
+    cap_connections(&c.limits);
     struct ta_http_server *s = ta_alloc_zero(c.alloc, 1, sizeof(*s));
     if (!s)
         return ta_fail(err, TA_ENOMEM, "HTTP server: no memory");

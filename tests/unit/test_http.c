@@ -290,6 +290,7 @@ static void an_early_refusal_of_a_large_body_reaches_the_client(void **state)
                 break;
         http_peer_read(fd, false, &g);
         assert_int_equal(g.status, 404);
+        assert_string_equal(g.body, "404 page not found\n");
         http_got_done(&g);
         close(fd);
     }

@@ -196,7 +196,7 @@ static void an_answer_in_the_middle_of_a_body_passes_through_tls(void **state)
     tls_say(&t, "POST /nope" HOST "Content-Length: 100000000\r\n\r\n");
     for (int i = 0; i < 4; i++)
         (void)SSL_write(t.ssl, block, sizeof(block));
-    tls_read(&t, text, sizeof(text), "Not Found\n");
+    tls_read(&t, text, sizeof(text), "404 page not found\n");
     assert_non_null(strstr(text, "HTTP/1.1 404 Not Found\r\n"));
     tls_close(&t);
 }

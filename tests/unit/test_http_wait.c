@@ -147,23 +147,23 @@ static void a_thousand_connections_stay_within_their_budget(void **state)
     struct ta_http_stats stats;
 
     (void)state;
+    size_t n_conns = most_connections() < 1000 ? most_connections() : 1000;
     start(1, 0);
-    (void)most_connections();
     int n = snprintf(request, sizeof(request), "POST /sync" HOST "Content-Length: 52000\r\n\r\n");
     memset(request + n, 'x', 52000);
     site_pause(&site, true);
-    for (size_t i = 0; i < 1000; i++) {
+    for (size_t i = 0; i < n_conns; i++) {
         fd[i] = http_peer_connect(site.port);
         assert_true(http_peer_send(fd[i], request, (size_t)n + 52000));
     }
-    for (int i = 0; i < 10000 && atomic_load(&site.begun) < 1000; i++)
+    for (int i = 0; i < 10000 && atomic_load(&site.begun) < n_conns; i++)
         usleep(1000);
     ta_http_server_stats(site.server, &stats, NULL);
-    assert_int_equal(stats.connections, 1000);
-    assert_int_equal(stats.requests_running, 1000);
-    assert_true(stats.memory_bytes < 1000 * 8 * KiB);
+    assert_int_equal(stats.connections, n_conns);
+    assert_int_equal(stats.requests_running, n_conns);
+    assert_true(stats.memory_bytes < n_conns * 8 * KiB);
     site_pause(&site, false);
-    for (size_t i = 0; i < 1000; i++) {
+    for (size_t i = 0; i < n_conns; i++) {
         struct http_got g;
         http_peer_read(fd[i], false, &g);
         assert_int_equal(g.status, 200);
