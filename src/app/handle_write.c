@@ -7,6 +7,7 @@
  * client is not read, and while it fails the answer is 503 with Retry-After.
  */
 #include "app/durable.h"
+#include "app/own_metrics.h"
 #include "app/routes.h"
 #include "ingest/ingest.h"
 
@@ -134,6 +135,7 @@ static void done(struct ta_http_req *req, enum ta_http_outcome outcome)
     /* What was read of a broken body counts, but for its last, partial line. */
     if (outcome == TA_HTTP_GONE)
         (void)ta_ingest_end(s->ingest, &s->feed, false, ta_now_s(app->clock), NULL);
+    ta_ingest_totals_add(app->lines, &s->feed.counts);
     ta_feed_done(&s->feed);
 }
 

@@ -1,6 +1,6 @@
 #include "app/routes.h"
 
-enum need { NEED_READ, NEED_WRITE, NEED_ADMIN, NEED_NOTHING };
+enum need { NEED_READ, NEED_WRITE, NEED_ADMIN, NEED_METRICS, NEED_NOTHING };
 
 static const struct {
     const char *path;
@@ -14,6 +14,7 @@ static const struct {
     {"/api/debug", TA_HTTP_GET, NEED_ADMIN, &ta_handle_debug},
     {"/api/healthcheck", TA_HTTP_GET, NEED_READ, &ta_handle_health},
     {"/healthz", TA_HTTP_GET, NEED_NOTHING, &ta_handle_alive},
+    {"/metrics", TA_HTTP_GET, NEED_METRICS, &ta_handle_metrics},
 };
 _Static_assert(TA_COUNT(rows) <= TA_ROUTES_MAX, "room for every route");
 
@@ -32,16 +33,21 @@ size_t ta_routes_make(struct ta_http_route *routes, const struct ta_config *conf
     const uint32_t bits[] = {[NEED_READ] = role_bits(&roles->read),
                              [NEED_WRITE] = role_bits(&roles->write),
                              [NEED_ADMIN] = role_bits(&roles->admin),
+                             [NEED_METRICS] = role_bits(&roles->read),
                              [NEED_NOTHING] = 0};
 
-    for (size_t i = 0; i < TA_COUNT(rows); i++)
+    for (size_t i = 0; i < TA_COUNT(rows); i++) {
+        enum need need = rows[i].need;
+        bool is_open = need == NEED_NOTHING || (need == NEED_METRICS && config->tarn.open_metrics);
+
         routes[i] = (struct ta_http_route){
             .path = rows[i].path,
             .methods = rows[i].methods,
-            .subpaths = rows[i].need != NEED_NOTHING,
-            .auth = rows[i].need == NEED_NOTHING ? TA_HTTP_OPEN : TA_HTTP_BEARER,
-            .roles = bits[rows[i].need],
+            .subpaths = need != NEED_NOTHING && need != NEED_METRICS,
+            .auth = is_open ? TA_HTTP_OPEN : TA_HTTP_BEARER,
+            .roles = bits[need],
             .handler = rows[i].handler,
         };
+    }
     return TA_COUNT(rows);
 }

@@ -6,8 +6,9 @@
  *     GET        /api/debug        handle_debug.c
  *     GET        /api/healthcheck  handle_health.c
  *     GET        /healthz          handle_health.c      (ours: is the process there?)
+ *     GET        /metrics          handle_metrics.c     (ours: Prometheus text)
  *
- * All but /healthz also answer below their path, as the reference does. (spec: http-api 1)
+ * All but the last two also answer below their path, as the reference does. (spec: http-api 1)
  */
 #ifndef TARN_APP_ROUTES_H
 #define TARN_APP_ROUTES_H
@@ -19,15 +20,19 @@
 #include "query/request.h"
 #include "store/store.h"
 
-enum { TA_ROUTES_MAX = 8, TA_WORKERS_MAX = 64 };
+enum { TA_ROUTES_MAX = 32, TA_WORKERS_MAX = 64 };
 
 struct ta_durable;
 struct ta_ingest;
+struct ta_ingest_totals;
+struct ta_own_metrics;
 
 /* One per server; ta_http_app() of every handler. Immutable while requests run. */
 struct ta_app {
     struct ta_store *store;
     struct ta_durable *durable;                /* NULL: samples are in memory only */
+    struct ta_ingest_totals *lines;            /* of all writes over HTTP */
+    const struct ta_own_metrics *own;          /* what /metrics shows */
     struct ta_ingest *ingests[TA_WORKERS_MAX]; /* one per HTTP worker, used by it alone */
     struct ta_clock *clock;
     struct ta_log *log;
@@ -42,6 +47,7 @@ extern const struct ta_http_handler ta_handle_free;
 extern const struct ta_http_handler ta_handle_debug;
 extern const struct ta_http_handler ta_handle_health;
 extern const struct ta_http_handler ta_handle_alive;
+extern const struct ta_http_handler ta_handle_metrics;
 
 /* Fills the table with the roles of the configuration; returns the number of rows. */
 size_t ta_routes_make(struct ta_http_route *routes, const struct ta_config *config);

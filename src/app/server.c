@@ -191,6 +191,7 @@ static int open_http(struct ta_server *s, struct ta_err *err)
     if (r < 0)
         return r;
     s->is_tls = has_tls(c);
+    s->n_routes = ta_routes_make(s->routes, c);
     if (c->main.jwt_public_key[0])
         r = ta_jwt_new(&s->jwt, ta_str(c->main.jwt_public_key), &ta_heap, err);
     struct ta_http_config conf = {
@@ -199,7 +200,7 @@ static int open_http(struct ta_server *s, struct ta_err *err)
         .cert_pem = ta_buf_view(&pem.cert),
         .key_pem = ta_buf_view(&pem.key),
         .routes = s->routes,
-        .n_routes = ta_routes_make(s->routes, c),
+        .n_routes = s->n_routes,
         .jwt = s->jwt,
         .check_roles = roles->read.n || roles->write.n || roles->admin.n,
         .limits = http_limits(&c->tarn.limits),
@@ -242,16 +243,28 @@ int ta_server_open(struct ta_server *s, const struct ta_config *config, struct t
                              .log = log,
                              .alloc = &s->requests.alloc,
                              .query_limits = query_limits(limits),
+                             .lines = &s->lines,
+                             .own = &s->own,
                              .line_bytes_max = limits->line_bytes};
+    ta_ingest_totals_init(&s->lines);
     int r = open_store(s, err);
     s->app.store = s->store;
     if (r == TA_OK)
         r = open_ingest(s, err);
     if (r == TA_OK)
         r = open_http(s, err);
-    if (r < 0)
+    if (r < 0) {
         ta_server_close(s);
-    return r;
+        return r;
+    }
+    s->own = (struct ta_own_metrics){.store = s->store,
+                                     .http_lines = &s->lines,
+                                     .http = s->http,
+                                     .routes = s->routes,
+                                     .n_routes = s->n_routes,
+                                     .started_s = ta_now_s(clock),
+                                     .has_auth = s->jwt != NULL};
+    return TA_OK;
 }
 
 int ta_server_start(struct ta_server *s, struct ta_err *err)
@@ -340,5 +353,6 @@ void ta_server_close(struct ta_server *s)
         ta_ingest_free(s->app.ingests[i]);
     ta_store_free(s->store);
     ta_metrics_unref(s->metrics);
+    ta_ingest_totals_done(&s->lines);
     *s = (struct ta_server){0};
 }

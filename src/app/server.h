@@ -13,6 +13,7 @@
 
 #include "app/conf.h"
 #include "app/keeper.h"
+#include "app/own_metrics.h"
 #include "app/routes.h"
 #include "net/http.h"
 
@@ -29,7 +30,10 @@ struct ta_server {
     struct ta_jwt *jwt;        /* NULL: no authentication */
     struct ta_http_server *http;
     struct ta_http_route routes[TA_ROUTES_MAX];
+    size_t n_routes;
     struct ta_app app; /* what handlers see */
+    struct ta_ingest_totals lines;
+    struct ta_own_metrics own;
     struct ta_keeper keeper;
     bool is_tls;
 };
