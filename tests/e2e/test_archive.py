@@ -1,0 +1,279 @@
+"""tarn archive, seen from outside: the reference's rows, other people's readers, memory, kills."""
+import json
+import os
+import pathlib
+import random
+import shutil
+import signal
+import struct
+import subprocess
+import time
+
+import pytest
+
+duckdb = pytest.importorskip("duckdb")
+np = pytest.importorskip("numpy")
+pq = pytest.importorskip("pyarrow.parquet")
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = ROOT / os.environ.get("BUILD", "build")
+TARN = BUILD / "tarn"
+DATA = ROOT / "tests/data/archive"
+SHARED = pathlib.Path(os.environ.get("TARN_SHARED", ROOT / "../shared"))
+COLUMNS = "cluster, hostname, metric, scope, scope_id, timestamp, frequency, value"
+START = 1700006400
+
+
+def archive(tree, out, *flags, before=START + 10**8, check=True):
+    run = subprocess.run(
+        [TARN, "archive", "--checkpoints", tree, "--archive", out, "--before", str(before), "--json", *flags],
+        capture_output=True,
+        text=True,
+    )
+    if check:
+        assert run.returncode == 0, run.stderr
+    return json.loads(run.stdout)
+
+
+def rows_of(glob):
+    return duckdb.sql(f"select {COLUMNS} from read_parquet('{glob}')")
+
+
+def differences(ours, theirs):
+    a, b = f"select {COLUMNS} from read_parquet('{ours}')", f"select {COLUMNS} from read_parquet('{theirs}')"
+    query = f"select (select count(*) from ({a} except all {b})), (select count(*) from ({b} except all {a}))"
+    return duckdb.sql(query).fetchall()[0]
+
+
+def copy_tree(name, tmp_path):
+    shutil.copytree(DATA / "trees" / name, tmp_path / "tree")
+    return tmp_path / "tree"
+
+
+def write_bin(path, start, freq, series, levels=()):
+    """A snapshot: series = {metric: values} of the host, levels = [(name, {metric: values})]."""
+
+    def level(metrics, children):
+        out = [struct.pack("<I", len(metrics))]
+        for name, values in metrics.items():
+            raw = name.encode()
+            out.append(struct.pack("<H", len(raw)) + raw + struct.pack("<qqI", freq, start, len(values)))
+            out.append(np.asarray(values, dtype="<f4").tobytes())
+        out.append(struct.pack("<I", len(children)))
+        for name, metrics_below in children:
+            raw = name.encode()
+            out.append(struct.pack("<H", len(raw)) + raw + level(metrics_below, []))
+        return b"".join(out)
+
+    n = max((len(v) for v in series.values()), default=0)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    head = struct.pack("<Iqq", 0xCC5B0001, start, start + freq * n)
+    path.write_bytes(head + level(series, list(levels)))
+
+
+def made_up(seed, n):
+    noise = np.random.default_rng(seed)
+    values = np.round(noise.normal(100, 20, n), 2).astype("f4")
+    values[noise.random(n) < 0.01] = np.nan
+    return values
+
+
+def series_of(seed, n_series, n):
+    metrics = {f"metric{i:02d}": made_up(seed * 1000 + i, n) for i in range(n_series // 2)}
+    threads = [
+        (f"hwthread{t}", {"flops": made_up(seed * 1000 + 500 + t, n)}) for t in range(n_series - n_series // 2)
+    ]
+    return metrics, threads
+
+
+@pytest.mark.parametrize(
+    "name, before",
+    [
+        ("bin", START),
+        ("json", START),
+        ("json-then-bin", START),
+        ("two-bin-plus-wal", START),
+        ("damaged-bin-truncated", START),
+        ("damaged-bin-tmp-left", START),
+        ("vectors", START),
+    ],
+)
+def test_rows_are_those_of_the_reference(name, before, tmp_path):
+    tree = copy_tree(name, tmp_path)
+    result = archive(tree, tmp_path / "out", before=before, check=False)
+    assert result["hosts_failed"] == 0 and result["clusters_failed"] == 0
+    assert differences(tmp_path / "out/*/*.parquet", DATA / "reference" / name / "*.parquet") == (0, 0)
+    left = {p.name.split(".", 1)[1] for p in tree.rglob("*") if p.is_file()}
+    assert left <= {"wal", "bin.corrupt", "bin.tmp"}
+
+
+def test_three_readers_see_the_same_rows(tmp_path):
+    polars = pytest.importorskip("polars")
+    archive(copy_tree("bin", tmp_path), tmp_path / "out", before=START)
+    (path,) = (tmp_path / "out").glob("taurus/*.parquet")
+    arrow = pq.read_table(path, page_checksum_verification=True).to_pylist()
+    assert [tuple(r.values()) for r in arrow] == rows_of(path).fetchall()
+    assert [tuple(r.values()) for r in arrow] == polars.read_parquet(path).rows()
+    schema = pq.ParquetFile(path).schema
+    assert [schema.column(i).physical_type for i in range(8)] == ["BYTE_ARRAY"] * 5 + ["INT64"] * 2 + ["FLOAT"]
+
+
+def test_rows_ascend_as_the_file_declares(tmp_path):
+    archive(copy_tree("bin", tmp_path), tmp_path / "out", before=START)
+    (path,) = (tmp_path / "out").glob("taurus/*.parquet")
+    meta = pq.ParquetFile(path).metadata
+    assert [c.column_index for c in meta.row_group(0).sorting_columns] == [0, 1, 2, 3, 4, 5]
+    rows = [r[:6] for r in rows_of(path).fetchall()]
+    assert rows == sorted(rows)
+
+
+def test_gaps_odd_names_empty_hosts_and_a_hundred_files(tmp_path):
+    tree, want = tmp_path / "tree", 0
+    for i in range(100):
+        metrics, threads = series_of(i, 6, 30)
+        metrics["odd name, \u00fcmlaut \u4e2d"] = made_up(i, 30)
+        write_bin(tree / f"c/h 1 +\u00e4/{START + i * 1800}.bin", START + i * 1800, 60, metrics, threads)
+        want += sum(int((~np.isnan(v)).sum()) for v in metrics.values())
+        want += sum(int((~np.isnan(v)).sum()) for _, m in threads for v in m.values())
+    write_bin(tree / f"c/empty/{START}.bin", START, 60, {"load": [float("nan")] * 5})
+    (tree / "c/nothing").mkdir()
+    result = archive(tree, tmp_path / "out")
+    assert result["rows"] == want
+    assert rows_of(tmp_path / "out/c/*.parquet").aggregate("count(*)").fetchall()[0] == (want,)
+    names = rows_of(tmp_path / "out/c/*.parquet").aggregate("count(distinct metric), min(hostname)").fetchall()[0]
+    assert names == (5, "h 1 +\u00e4")
+
+
+def test_plain_values_are_read_as_well_and_cost_little(tmp_path):
+    for name in "split", "plain":
+        metrics, threads = series_of(1, 40, 1440)
+        write_bin(tmp_path / name / f"c/h/{START}.bin", START, 60, metrics, threads)
+        archive(tmp_path / name, tmp_path / f"out-{name}", "--value-encoding", name)
+    assert differences(tmp_path / "out-split/c/*.parquet", tmp_path / "out-plain/c/*.parquet") == (0, 0)
+    (plain,) = (tmp_path / "out-plain").glob("c/*.parquet")
+    chunks = pq.ParquetFile(plain).metadata.row_group(0)
+    used = {e for i in range(8) for e in chunks.column(i).encodings}
+    assert used <= {"PLAIN", "RLE", "RLE_DICTIONARY"}
+
+
+def test_a_day_of_four_hosts_is_smaller_than_the_reference_makes_it(tmp_path):
+    day = SHARED / "golden/day4"
+    if not day.exists():
+        pytest.skip("no recordings of a day at hand")
+    result = archive(day / "tree", tmp_path / "out", "--keep", before=1700092800)
+    assert differences(tmp_path / "out/fritz/*.parquet", day / "archive/fritz/*.parquet") == (0, 0)
+    per_row = result["bytes_out"] / result["rows"]
+    print(f"count: day4 rows={result['rows']} bytes_per_row={per_row:.3f} memory_peak={result['memory_peak']}")
+    assert per_row <= 2.72
+
+
+def many_hosts(tree, n_hosts, n_series, n):
+    """n_hosts hosts whose files are links to one: a large tree that costs nothing."""
+    first = tree / f"c/h00000/{START}.bin"
+    write_bin(first, START, 60, *series_of(0, n_series, n))
+    for h in range(1, n_hosts):
+        path = tree / f"c/h{h:05d}/{START}.bin"
+        path.parent.mkdir()
+        os.link(first, path)
+
+
+def peak_anonymous(command):
+    """Bytes of anonymous memory at the most, looked at every millisecond, and the result."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        peak = 0
+        while process.poll() is None:
+            try:
+                for line in pathlib.Path(f"/proc/{process.pid}/status").read_text().splitlines():
+                    if line.startswith("RssAnon:"):
+                        peak = max(peak, int(line.split()[1]) * 1024)
+            except (FileNotFoundError, ProcessLookupError):
+                break
+            time.sleep(0.001)
+        out = process.stdout.read()
+    assert process.returncode == 0
+    return peak, json.loads(out)
+
+
+def test_memory_does_not_follow_the_hosts(tmp_path):
+    peaks = {}
+    for n_hosts in 16, 256, 4096:
+        tree = tmp_path / f"tree{n_hosts}"
+        many_hosts(tree, n_hosts, 20, 1440)
+        command = [TARN, "archive", "--checkpoints", tree, "--archive", tmp_path / f"out{n_hosts}"]
+        peaks[n_hosts], result = peak_anonymous([*command, "--keep", "--json"])
+        assert result["hosts"] == n_hosts
+        shutil.rmtree(tree)
+        shutil.rmtree(tmp_path / f"out{n_hosts}")
+    mib = {n: p / 2**20 for n, p in peaks.items()}
+    slope = (mib[4096] - mib[16]) / 4.08
+    text = " ".join(f"{n}:{m:.1f}" for n, m in mib.items())
+    print(f"count: archive anonymous MiB by hosts {text} slope_mib_per_1000_hosts={slope:.2f}")
+    assert max(mib.values()) <= 32
+    assert slope <= 1
+
+
+def bytes_read():
+    for line in pathlib.Path("/proc/self/io").read_text().splitlines():
+        if line.startswith("rchar:"):
+            return int(line.split()[1])
+    raise AssertionError("no rchar")
+
+
+def test_duckdb_reads_little_of_many_hosts_for_one(tmp_path):
+    many_hosts(tmp_path / "tree", 256, 100, 1440)
+    archive(tmp_path / "tree", tmp_path / "out", "--keep")
+    (path,) = (tmp_path / "out/c").glob("*.parquet")
+    with duckdb.connect(config={"threads": 1}) as db:
+        db.sql("select 1").fetchall()
+        before = bytes_read()
+        query = f"select count(*) from read_parquet('{path}') where hostname = 'h00077' and metric = 'metric07'"
+        found = db.sql(query).fetchall()[0][0]
+        share = (bytes_read() - before) / path.stat().st_size
+    print(f"count: duckdb one host of 256 reads {share * 100:.2f} % of the file")
+    assert found > 1000
+    assert share < 0.02
+
+
+def test_a_kill_at_any_moment_loses_and_doubles_nothing(tmp_path):
+    pristine, want = tmp_path / "pristine", 0
+    for h in range(12):
+        metrics, threads = series_of(h, 60, 720)
+        for f in range(2):
+            write_bin(pristine / f"c/h{h:02d}/{START + f * 43200}.bin", START + f * 43200, 60, metrics, threads)
+        want += 2 * sum(int((~np.isnan(v)).sum()) for v in metrics.values())
+        want += 2 * sum(int((~np.isnan(v)).sum()) for _, m in threads for v in m.values())
+    chance, killed = random.Random(7), 0
+    for i in range(25):
+        tree, out = tmp_path / f"tree{i}", tmp_path / f"out{i}"
+        shutil.copytree(pristine, tree)
+        command = [TARN, "archive", "--checkpoints", tree, "--archive", out, "--before", str(START + 10**6)]
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+            time.sleep(chance.random() * 0.06)
+            process.send_signal(signal.SIGKILL)
+            killed += process.wait() != 0
+        for path in out.glob("c/*.parquet"):
+            pq.ParquetFile(path)
+        archive(tree, out, before=START + 10**6)
+        counted = rows_of(out / "c/*.parquet").aggregate("count(*)").fetchall()[0][0]
+        distinct = duckdb.sql(f"select count(*) from (select distinct {COLUMNS} from read_parquet('{out}/c/*.parquet'))")
+        assert (counted, distinct.fetchall()[0][0]) == (want, want)
+        assert not list(tree.rglob("*.bin"))
+        shutil.rmtree(tree)
+        shutil.rmtree(out)
+    print(f"count: archive kills={killed} of 25 rows_lost=0 rows_twice=0")
+
+
+def test_inspect_tells_and_notices_damage(tmp_path):
+    archive(copy_tree("bin", tmp_path), tmp_path / "out", before=START)
+    (path,) = (tmp_path / "out").glob("taurus/*.parquet")
+    run = subprocess.run([TARN, "inspect", "--json", path], capture_output=True, text=True)
+    told = json.loads(run.stdout)
+    assert run.returncode == 0
+    assert told["rows"] == pq.ParquetFile(path).metadata.num_rows
+    assert told["row_groups"][0]["chunks"][1]["min"] == "n0001"
+    damaged = bytearray(path.read_bytes())
+    damaged[len(damaged) // 3] ^= 1
+    path.write_bytes(damaged)
+    run = subprocess.run([TARN, "inspect", "--json", path], capture_output=True, text=True)
+    assert run.returncode == 1
+    assert "byte" in json.loads(run.stdout)["damage"]
