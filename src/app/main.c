@@ -7,11 +7,7 @@
 
 static const struct ta_command *const commands[] = {
     &ta_cmd_serve,       &ta_cmd_query,      &ta_cmd_archive,    &ta_cmd_bench_ingest,
-    &ta_cmd_bench_query, &ta_cmd_bench_demo, &ta_cmd_bench_size,
-    &ta_cmd_serve,
-    &ta_cmd_archive,
-    &ta_cmd_inspect,
-    &ta_cmd_query,
+    &ta_cmd_bench_query, &ta_cmd_bench_demo, &ta_cmd_bench_size, &ta_cmd_inspect,
 };
 
 static void print_commands(FILE *to)

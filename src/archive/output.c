@@ -7,7 +7,7 @@
 
 enum {
     BUFFER = 64 * 1024,
-    FOOTER_FULL = 2 << 20, /* with 3.5 KiB a host of 30 metrics: about 600 hosts a file */
+    FOOTER_FULL = 5 << 18, /* 1.25 MiB; with 3.5 KiB a host of 30 metrics: 370 hosts a file */
     GROUPS_FULL = 4096
 };
 
