@@ -103,10 +103,44 @@ uint32_t ta_host_after(const struct ta_host *h, int64_t t)
     return lo;
 }
 
+/* Times since the host's first sample, give or take 68 years; further ones are taken as the nearest end,
+ * which leaves each a lower bound. */
+static uint32_t since_base(const struct ta_host *h, int64_t t)
+{
+    int64_t d = t - h->base_s;
+
+    return d < 0 ? 0 : d > UINT32_MAX ? UINT32_MAX : (uint32_t)d;
+}
+
+/* No buffer of the column begins before. */
+static int64_t first_start(const struct ta_host *h, uint32_t col)
+{
+    uint32_t first = h->states[col].first;
+
+    return first ? h->base_s + first : INT64_MIN + 1;
+}
+
+void ta_host_begins(struct ta_host *h, uint32_t col, int64_t start_s)
+{
+    uint32_t first = since_base(h, start_s);
+
+    if (!ta_host_has(h, col) || first < h->states[col].first)
+        h->states[col].first = first;
+}
+
 uint32_t ta_host_chain(const struct ta_host *h, uint32_t col, int64_t freq_s, uint32_t i,
                        uint32_t *out_pos)
 {
-    for (; i < h->n_groups; i++) {
+    int64_t first_s, last_s;
+
+    if (!ta_host_has(h, col) || i >= h->n_groups)
+        return h->n_groups;
+    /* Hosts of many phases have many groups: only those in the life of this column are looked at. */
+    first_s = first_start(h, col);
+    last_s = ta_host_head(h, col)->start_s;
+    if (h->groups[i]->start_s < first_s)
+        i = ta_host_after(h, first_s - 1);
+    for (; i < h->n_groups && h->groups[i]->start_s <= last_s; i++) {
         if (h->groups[i]->freq_s != freq_s)
             continue;
 
@@ -124,7 +158,9 @@ uint32_t ta_host_chain(const struct ta_host *h, uint32_t col, int64_t freq_s, ui
 static uint32_t chain_back(const struct ta_host *h, uint32_t col, int64_t freq_s, uint32_t i,
                            uint32_t *out_pos)
 {
-    for (i++; i-- > 0;) {
+    int64_t first_s = first_start(h, col);
+
+    for (i++; i-- > 0 && h->groups[i]->start_s >= first_s;) {
         if (h->groups[i]->freq_s != freq_s)
             continue;
 
@@ -184,6 +220,8 @@ int ta_host_group(struct ta_alloc *a, struct ta_host *h, int64_t start_s, int64_
         else
             hi = mid;
     }
+    if (!h->next_serial)
+        h->base_s = start_s - ((int64_t)1 << 31);
     if (reserve_groups(a, h) < 0 ||
         ta_group_new(out, a, start_s, freq_s, capacity, is_restored) < 0)
         return TA_ENOMEM;
@@ -275,6 +313,8 @@ void ta_host_drop_member(struct ta_host *h, struct ta_group *g, uint32_t pos)
     assert(!(col & MEMBER_GONE));
     g->members[pos] |= MEMBER_GONE;
     g->n_live--;
+    if (h->states[col].first < since_base(h, g->start_s + 1))
+        h->states[col].first = since_base(h, g->start_s + 1);
     if (ta_host_head(h, col) == g)
         ta_host_point(h, col, NULL, 0);
 }
@@ -300,6 +340,8 @@ static int put_into(struct ta_alloc *a, struct ta_host *h, struct ta_group *g, u
             ta_group_unjoin(g);
         return r;
     }
+    if (is_new)
+        ta_host_begins(h, col, g->start_s);
     if (is_head)
         ta_host_point(h, col, g, (uint32_t)pos);
     if (h->touched_from_s > ts_s)

@@ -179,6 +179,7 @@ static int join(struct ta_alloc *a, struct ta_host *h, uint32_t col, int64_t sta
         (void)ta_host_tidy(a, h, g);
         return TA_ENOMEM;
     }
+    ta_host_begins(h, col, start_s);
     if (!ta_host_has(h, col) || ta_host_head(h, col)->start_s < start_s)
         ta_host_point(h, col, g, (uint32_t)pos);
     g->n_pending++;

@@ -5,7 +5,7 @@
  *
  * Model (spec: metric-store 2-5). cluster / host / type+id / subtype+id. A series is a (host, column);
  * a column is (metric, type element, subtype element) and belongs to a *shape* that hosts of one cluster
- * share, so that a series costs 12 bytes and no object. The samples of a series are a chain of *buffers*
+ * share, so that a series costs 16 bytes and no object. The samples of a series are a chain of *buffers*
  * of up to 512 slots; slot k of a buffer covers [start + k*freq, start + (k+1)*freq), start = first
  * sample - freq/2. All columns of a host whose buffers have the same (start, freq, capacity) share one
  * *group*: rows of the newest slots as plain doubles, tick by tick, older slots as compressed runs

@@ -242,6 +242,7 @@ struct ta_host {
     struct ta_row_cache **open; /* [0] is no group; free entries too */
     uint32_t n_groups, cap_groups;
     struct ta_group **groups; /* in order of (start, freq, capacity, restored) */
+    int64_t base_s;           /* what the states count from */
     int64_t span_max_s;       /* no group covers more */
     int64_t due_s; /* the keeper has nothing to do here before the time it judges by is past this */
     int64_t touched_from_s; /* since the last cut; INT64_MAX = not touched */
@@ -276,6 +277,8 @@ void ta_host_renumber(struct ta_alloc *a, struct ta_host *h, const uint32_t *map
                       struct ta_col_state *take_states, uint32_t n_states);
 /* First group whose start is > t (n_groups when none). */
 uint32_t ta_host_after(const struct ta_host *h, int64_t t);
+/* The column has a buffer that begins at start_s; called before the head is pointed. */
+void ta_host_begins(struct ta_host *h, uint32_t col, int64_t start_s);
 /* First group from index i on in which `col` is a live member: its index, *pos; or n_groups. */
 uint32_t ta_host_chain(const struct ta_host *h, uint32_t col, int64_t freq_s, uint32_t i,
                        uint32_t *out_pos);

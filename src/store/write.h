@@ -35,8 +35,9 @@ struct ta_row_cache {
     double *cells; /* one per position in the group */
 };
 struct ta_col_state {
-    uint32_t open; /* index in the host's table of open groups; 0 = no buffer */
-    uint32_t pos;  /* position in that group's rows */
+    uint32_t open;  /* index in the host's table of open groups; 0 = no buffer */
+    uint32_t pos;   /* position in that group's rows */
+    uint32_t first; /* no buffer of the column begins before: seconds since host->base_s */
     struct ta_run_hint hint;
 };
 #define TA_ROW_NONE INT64_MIN
