@@ -3,19 +3,23 @@
 
 #include <xxhash.h>
 
-int forms_init(struct forms *t, struct ta_alloc *alloc)
+void forms_init(struct forms *t, struct ta_alloc *alloc)
 {
     *t = (struct forms){.alloc = alloc, .epoch = 1, .last = FORM_NONE};
     ta_buf_init(&t->text, alloc, FORMS_TEXT_MAX);
-    t->slots = ta_alloc_zero(alloc, FORM_SLOTS, sizeof(*t->slots));
-    t->columns = ta_alloc_zero(alloc, COLUMN_SLOTS, sizeof(*t->columns));
-    return t->slots && t->columns ? TA_OK : TA_ENOMEM;
+}
+
+bool forms_ready(struct forms *t)
+{
+    if (!t->slots)
+        t->slots = ta_alloc_zero(t->alloc, FORM_SLOTS, sizeof(*t->slots));
+    if (!t->columns)
+        t->columns = ta_alloc_zero(t->alloc, COLUMN_SLOTS, sizeof(*t->columns));
+    return t->slots && t->columns;
 }
 
 void forms_done(struct forms *t)
 {
-    if (!t->alloc)
-        return;
     ta_release(t->alloc, t->at, t->cap * sizeof(*t->at));
     ta_release(t->alloc, t->slots, FORM_SLOTS * sizeof(*t->slots));
     ta_release(t->alloc, t->columns, COLUMN_SLOTS * sizeof(*t->columns));
@@ -29,8 +33,10 @@ void forms_forget(struct forms *t)
     t->last = FORM_NONE;
     t->epoch++;
     ta_buf_reset(&t->text);
-    memset(t->slots, 0, FORM_SLOTS * sizeof(*t->slots));
-    memset(t->columns, 0, COLUMN_SLOTS * sizeof(*t->columns));
+    if (t->slots)
+        memset(t->slots, 0, FORM_SLOTS * sizeof(*t->slots));
+    if (t->columns)
+        memset(t->columns, 0, COLUMN_SLOTS * sizeof(*t->columns));
 }
 
 uint16_t forms_cluster(struct forms *t, struct ta_str name)

@@ -11,10 +11,7 @@ int ta_ingest_new(struct ta_ingest **out, const struct ta_ingest_conf *conf, str
     if (!in)
         return ta_fail(err, TA_ENOMEM, "no memory for reading samples");
     in->conf = *conf;
-    if (forms_init(&in->forms, conf->alloc) < 0) {
-        ta_ingest_free(in);
-        return ta_fail(err, TA_ENOMEM, "no memory for reading samples");
-    }
+    forms_init(&in->forms, conf->alloc);
     in->metrics = ta_store_metrics(conf->store);
     *out = in;
     return TA_OK;
@@ -130,13 +127,13 @@ static int take_sample(struct ta_ingest *in, struct ta_feed *f, const struct ta_
 
     enum ta_ingest_reason reason = rules_judge(in, f, s, &j);
     if (reason == TA_SKIPPED_METRIC)
-        predict_follow(in, f, predict_learn(in, f, s, &j));
+        predict_follow(in, f, predict_learn(in, s, &j));
     if (reason != TA_INGEST_N_REASONS)
         return TA_OK;
     int r = ingest_enter(in, f, j.cluster, j.host, at, before, err);
     if (r < 0)
         return r;
-    uint32_t form = predict_learn(in, f, s, &j);
+    uint32_t form = predict_learn(in, s, &j);
     if ((form == FORM_NONE && rows->n) || rows->n == ROWS_MAX) {
         r = flush_to(in, f, at, before, err);
         if (r < 0)
@@ -180,21 +177,19 @@ static int take_plainly(struct ta_ingest *in, struct ta_feed *f, struct ta_str b
 static int take_lines(struct ta_ingest *in, struct ta_feed *f, struct ta_str block, bool is_end,
                       size_t *at, struct ta_err *err)
 {
-    const struct ta_line_options *o = &f->scanner.options;
-    bool is_predicting = !in->conf.is_plain && o->mode == TA_LINE_NATIVE &&
-                         (o->precision == TA_LINE_AUTO || o->precision == TA_LINE_S);
+    bool is_influx = f->scanner.options.mode == TA_LINE_INFLUX;
     int r = 1;
 
     mark_take(in, f, 0, &f->scanner);
     while (r > 0) {
-        if (in->rows.n == ROWS_MAX || (in->rows.n && o->mode == TA_LINE_INFLUX)) {
+        if (in->rows.n == ROWS_MAX || (in->rows.n && is_influx)) {
             r = flush_to(in, f, *at, &f->scanner, err);
             if (r < 0)
                 return r;
         } else if (in->rows.n == 0) {
             mark_take(in, f, *at, &f->scanner);
         }
-        r = is_predicting ? predict_lines(in, f, block, at, err) : 1;
+        r = in->is_predicting ? predict_lines(in, f, block, at, err) : 1;
         if (r > 0 && in->rows.n < ROWS_MAX)
             r = take_plainly(in, f, block, at, is_end, err);
     }
@@ -229,6 +224,7 @@ static void forget(struct ta_ingest *in)
 
 static void begin_call(struct ta_ingest *in, struct ta_feed *f, int64_t now_s)
 {
+    const struct ta_line_options *o = &f->scanner.options;
     struct ta_str cluster = {f->cluster, f->cluster_len};
     struct ta_metrics *metrics = ta_store_metrics(in->conf.store);
 
@@ -245,6 +241,10 @@ static void begin_call(struct ta_ingest *in, struct ta_feed *f, int64_t now_s)
     if (f->form_epoch != in->forms.epoch)
         f->form = in->forms.last;
     f->form_epoch = in->forms.epoch;
+    /* Refused tables cost speed alone. */
+    in->is_predicting = !in->conf.is_plain && o->mode == TA_LINE_NATIVE &&
+                        (o->precision == TA_LINE_AUTO || o->precision == TA_LINE_S) &&
+                        forms_ready(&in->forms);
     in->now_s = now_s;
     if (in->conf.max_future_s < 0 ||
         __builtin_add_overflow(now_s, in->conf.max_future_s, &in->latest_s))

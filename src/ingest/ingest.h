@@ -13,8 +13,9 @@
  * expected form byte by byte needs no parsing but that of its value and timestamp. It only ever
  * saves time: results are those of the plain way (is_plain), which a fuzz target holds it to.
  *
- * Memory: an ingest about 1 MiB, at most 9 MiB (forms are forgotten beyond FORMS_MAX); a feed what
- * is carried from one block to the next: the last, partial line, at most TA_LINE_BYTES_MAX.
+ * Memory: an ingest 100 KiB, from the first feed on 1 MiB, at most 6 MiB (all forms are forgotten when
+ * there are too many); a feed what it carries from one block to the next: the last, partial line, at most
+ * TA_LINE_BYTES_MAX.
  */
 #ifndef TARN_INGEST_INGEST_H
 #define TARN_INGEST_INGEST_H
@@ -106,7 +107,7 @@ void ta_feed_done(struct ta_feed *f); /* fine on a zeroed struct */
 
 /* Takes bytes; any split gives the same result. Bad lines are counted, not errors. TA_OK: all was used.
  * TA_EAGAIN: the journal is full; bytes[0..*used) were taken, the rest has to be fed again when there is
- * room (journal->wait_room; the sender is not read meanwhile). TA_EIO, TA_ENOMEM: the feed has failed;
+ * room (the log says when; the sender is not read meanwhile; with nothing left, feed an empty slice). TA_EIO, TA_ENOMEM: the feed has failed;
  * what was stored before stays, the answer is 503. */
 int ta_ingest_feed(struct ta_ingest *in, struct ta_feed *f, struct ta_str bytes, int64_t now_s,
                    size_t *used, struct ta_err *err);

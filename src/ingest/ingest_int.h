@@ -47,7 +47,10 @@ struct forms {
     } clusters[CLUSTERS_MAX]; /* id - 1 */
 };
 
-int forms_init(struct forms *t, struct ta_alloc *alloc);
+/* Takes no memory yet: a server that nobody writes to stays small. */
+void forms_init(struct forms *t, struct ta_alloc *alloc);
+/* Takes the tables at the first need; false when they are refused. */
+bool forms_ready(struct forms *t);
 void forms_done(struct forms *t);
 void forms_forget(struct forms *t);
 
@@ -84,6 +87,14 @@ static inline uint64_t column_key(uint32_t shape, uint32_t form)
     return ((uint64_t)shape << 32 | form) + 1;
 }
 
+/* -1: not in the cache. */
+static inline int64_t forms_known_column(struct forms *t, uint32_t shape, uint32_t form)
+{
+    const struct column_slot *slot = forms_column(t, shape, form);
+
+    return slot->key == column_key(shape, form) ? slot->column : -1;
+}
+
 /* Samples of one host, waiting for the lock. */
 struct rows {
     size_t n;
@@ -118,6 +129,7 @@ struct ta_ingest {
     uint16_t cluster_len;
     bool is_predictable; /* that host can stand in a form */
     bool is_full;        /* the forms have no room: to be forgotten before the next call */
+    bool is_predicting;  /* in this call */
     char host[TA_NAME_MAX];
     char cluster[TA_NAME_MAX];
 
@@ -161,7 +173,7 @@ int ingest_enter(struct ta_ingest *in, struct ta_feed *f, struct ta_str cluster,
 int predict_lines(struct ta_ingest *in, struct ta_feed *f, struct ta_str block, size_t *at,
                   struct ta_err *err);
 /* The form of a line read plainly, remembered now if it is new; FORM_NONE when it can have none. */
-uint32_t predict_learn(struct ta_ingest *in, struct ta_feed *f, const struct ta_line_sample *s,
+uint32_t predict_learn(struct ta_ingest *in, const struct ta_line_sample *s,
                        const struct judged *j);
 /* This form came next. */
 void predict_follow(struct ta_ingest *in, struct ta_feed *f, uint32_t form);

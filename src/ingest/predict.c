@@ -237,14 +237,13 @@ void predict_follow(struct ta_ingest *in, struct ta_feed *f, uint32_t form)
     f->form = form;
 }
 
-uint32_t predict_learn(struct ta_ingest *in, struct ta_feed *f, const struct ta_line_sample *s,
-                       const struct judged *j)
+uint32_t predict_learn(struct ta_ingest *in, const struct ta_line_sample *s, const struct judged *j)
 {
     const char *head_end = s->head.at + s->head.len;
     uint16_t cluster = forms_cluster(&in->forms, s->cluster);
 
-    if (in->conf.is_plain || s->head.len == 0 || f->scanner.options.mode != TA_LINE_NATIVE ||
-        s->host.at < s->head.at || s->host.at >= head_end || (s->cluster.len && cluster == 0))
+    if (!in->is_predicting || s->head.len == 0 || s->host.at < s->head.at ||
+        s->host.at >= head_end || (s->cluster.len && cluster == 0))
         return FORM_NONE;
     const char *host_end = s->host.at + s->host.len;
     struct form_parts parts = {.before = {s->head.at, (size_t)(s->host.at - s->head.at)},

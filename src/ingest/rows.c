@@ -62,9 +62,8 @@ static int resolve(struct ta_ingest *in, struct ta_feed *f, struct ta_writer *w,
 
     for (size_t i = at; i < rows->n; i++) {
         uint32_t form = rows->form[i];
-        const struct column_slot *slot = forms_column(&in->forms, shape, form);
-        int64_t column = slot->column;
-        if (r == TA_OK && (form == FORM_NONE || slot->key != column_key(shape, form))) {
+        int64_t column = form == FORM_NONE ? -1 : forms_known_column(&in->forms, shape, form);
+        if (r == TA_OK && column < 0) {
             column = look_up(in, w, form);
             if (column == TA_ENOMEM) {
                 r = TA_ENOMEM; /* the rest stays for another try */
