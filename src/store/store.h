@@ -26,7 +26,7 @@
  *
  * Time is a parameter everywhere: `now_s` is Unix seconds.
  *
- * Memory. Everything is taken from one budget (ta_store_bytes) and counted exactly as taken. At the
+ * Memory. Everything that stays is taken from one budget (ta_store_bytes) and counted exactly as taken. At the
  * cap the oldest buffers of the store go first, those of protected hosts last; only when nothing is left to
  * free is TA_ENOMEM the answer. Rows and short segments are taken under the shard's lock, one to a few
  * microseconds each: a pool filled beforehand would hold as much again for every shard. What is large

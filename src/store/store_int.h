@@ -282,6 +282,9 @@ void ta_host_begins(struct ta_host *h, uint32_t col, int64_t start_s);
 /* First group from index i on in which `col` is a live member: its index, *pos; or n_groups. */
 uint32_t ta_host_chain(const struct ta_host *h, uint32_t col, int64_t freq_s, uint32_t i,
                        uint32_t *out_pos);
+/* The newest group at or before index i in which col, which has samples, is a live member; or UINT32_MAX. */
+uint32_t ta_host_chain_back(const struct ta_host *h, uint32_t col, int64_t freq_s, uint32_t i,
+                            uint32_t *out_pos);
 /* The group of that key, found or made; the caller gives it a member or calls ta_host_tidy. */
 int ta_host_group(struct ta_alloc *a, struct ta_host *h, int64_t start_s, int64_t freq_s,
                   uint32_t capacity, bool is_restored, struct ta_group **out);
@@ -293,6 +296,8 @@ int ta_host_reserve_open(struct ta_alloc *a, struct ta_host *h);
 void ta_host_point(struct ta_host *h, uint32_t col, struct ta_group *g, uint32_t pos);
 /* Frees the column's buffer in g, which is its oldest; the caller tidies. */
 void ta_host_drop_member(struct ta_host *h, struct ta_group *g, uint32_t pos);
+
+/* ---- put.c ------------------------------------------------------------------------------------ */
 
 enum ta_put_kind { TA_PUT_NEWEST, TA_PUT_LATE };
 /* One sample (metric-store 4.2 with weakness 4). enum ta_put_kind, TA_ERANGE, TA_ENOMEM. The column is
