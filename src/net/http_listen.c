@@ -83,7 +83,7 @@ int http_listen_bind(const char *addr, uint16_t *port, int *out_fd, struct ta_er
 {
     struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM};
     struct addrinfo *list = NULL;
-    struct where w;
+    struct where w = {0};
 
     int r = parse_addr(addr, &w, err);
     if (r < 0)

@@ -265,7 +265,7 @@ static int read_token(struct ta_jwt *j, struct ta_str token, struct parts *p,
 {
     unsigned char bytes[TA_JWT_BYTES_MAX];
     enum jwt_alg alg;
-    struct ta_str json;
+    struct ta_str json = {0};
 
     if (token.len > TA_JWT_BYTES_MAX)
         return denied(err, "the token is too long");
@@ -291,7 +291,7 @@ static int read_token(struct ta_jwt *j, struct ta_str token, struct parts *p,
 static int check_new(struct ta_jwt *j, struct ta_str token, const unsigned char *digest,
                      int64_t now_s, struct jwt_claims *claims, struct ta_err *err)
 {
-    struct parts p;
+    struct parts p = {0};
     uint64_t generation;
 
     int r = read_token(j, token, &p, claims, err);

@@ -100,8 +100,12 @@ static uint32_t role_of(struct ta_str s)
         s = (struct ta_str){s.at + 5, s.len - 5};
     if (s.len >= sizeof(lower))
         return 0;
-    for (size_t i = 0; i < s.len; i++)
-        lower[i] = s.at[i] >= 'A' && s.at[i] <= 'Z' ? (char)(s.at[i] + 32) : s.at[i];
+    for (size_t i = 0; i < s.len; i++) {
+        char c = s.at[i];
+        if (c >= 'A' && c <= 'Z')
+            c = (char)(c - 'A' + 'a');
+        lower[i] = c;
+    }
     for (size_t i = 0; i < TA_COUNT(roles); i++)
         if (ta_str_is((struct ta_str){lower, s.len}, roles[i].name))
             return roles[i].role;
