@@ -2,7 +2,6 @@
 #include "store/store_int.h"
 
 #include <assert.h>
-#include <math.h>
 
 /* What the inline append sees where a column has no group: a time stamp that no sample has. */
 static const struct ta_row_cache no_row = {.ts_s = TA_ROW_NONE, .cells = NULL};
