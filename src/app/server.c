@@ -83,6 +83,7 @@ static struct ta_query_limits query_limits(const struct ta_conf_limits *l)
     out.arena_bytes = l->request_memory_bytes;
     out.window_bytes = l->request_memory_bytes;
     out.queries_max = (size_t)l->queries;
+    out.range_s_max = l->time_range_ns / 1000000000;
     return out;
 }
 

@@ -137,6 +137,16 @@ static int list_nodes(struct ta_query *q)
     return TA_OK;
 }
 
+/* The difference may not fit an int64_t. */
+static bool is_range_too_long(const struct ta_query *q)
+{
+    int64_t from = q->request.from_s, to = q->request.to_s, range;
+
+    if (q->limits.range_s_max <= 0 || from >= to)
+        return false;
+    return __builtin_sub_overflow(to, from, &range) || range > q->limits.range_s_max;
+}
+
 /* Everything that filling will need is taken now, so that filling cannot fail. */
 static int plan(struct ta_query *q)
 {
@@ -171,6 +181,9 @@ int ta_query_parse(struct ta_query *q, struct ta_source *body, struct ta_err *er
         return r;
     ta_decoder_free(q->decoder);
     q->decoder = NULL;
+    if (r >= 0 && is_range_too_long(q))
+        return ta_fail(err, TA_EINVAL, "the time range is longer than %lld s",
+                       (long long)q->limits.range_s_max);
     if (r >= 0)
         r = plan(q);
     return r < 0 ? ta_fail(err, r, "no memory left for this request") : TA_OK;

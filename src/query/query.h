@@ -41,7 +41,8 @@ void ta_query_free(struct ta_query *q); /* NULL is fine; any time */
 
 /* Decodes and plans. 0 = the answer can be filled; TA_EAGAIN when the source says so: call again
  * with the same source, which is borrowed until then. Other errors are final: TA_EFORMAT with the
- * words for the client, TA_ERANGE and TA_ENOMEM when the request is too large. */
+ * words for the client, TA_EINVAL for a range over limits.range_s_max, TA_ERANGE and TA_ENOMEM when the
+ * request is too large. */
 int ta_query_parse(struct ta_query *q, struct ta_source *body, struct ta_err *err);
 
 /* Appends the next bytes of the answer to room, at most up to room->max. 1 = more to come (also

@@ -15,6 +15,7 @@ struct ta_query_limits {
     size_t queries_max;  /* also selectors of a free */
     size_t ids_max;      /* strings in one list: type-ids, nodes, metrics */
     size_t name_max;     /* bytes of one string; at most 8 KiB */
+    int64_t range_s_max; /* longest from .. to; 0: any (what is read is what is stored) */
 };
 
 /* 16 MiB, 16 MiB (24 days of seconds), 131,072, 65,536, 1 KiB: a request of all metrics of 1,000
