@@ -106,8 +106,8 @@ int ta_feed_init(struct ta_feed *f, struct ta_alloc *alloc, struct ta_str cluste
 void ta_feed_done(struct ta_feed *f); /* fine on a zeroed struct */
 
 /* Takes bytes; any split gives the same result. Bad lines are counted, not errors. TA_OK: all was used.
- * TA_EAGAIN: the journal is full; bytes[0..*used) were taken, the rest has to be fed again when there is
- * room (the log says when; the sender is not read meanwhile; with nothing left, feed an empty slice). TA_EIO, TA_ENOMEM: the feed has failed;
+ * TA_EAGAIN: the journal is full; bytes[0..*used) were taken, the rest (perhaps nothing) has to be fed
+ * again when the log has room; the sender is not read meanwhile. TA_EIO, TA_ENOMEM: the feed has failed;
  * what was stored before stays, the answer is 503. */
 int ta_ingest_feed(struct ta_ingest *in, struct ta_feed *f, struct ta_str bytes, int64_t now_s,
                    size_t *used, struct ta_err *err);

@@ -3,6 +3,7 @@
 #include "ingest/ingest.h"
 #include "store_text.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -458,6 +459,58 @@ static void more_kinds_of_lines_than_are_remembered_are_stored_all_the_same(void
     assert_int_equal(stored, 40000);
 }
 
+struct worker {
+    pthread_t thread;
+    struct ta_store *store;
+    int number;
+    uint64_t stored;
+};
+
+static void *work(void *arg)
+{
+    struct worker *w = arg;
+    struct ta_ingest_conf conf = {.store = w->store, .alloc = &ta_heap, .max_future_s = 3600};
+    struct ta_ingest *in;
+    char body[8192], host[16];
+
+    if (ta_ingest_new(&in, &conf, NULL) < 0)
+        return NULL;
+    for (int i = 0; i < 200; i++) {
+        struct ta_feed f;
+        size_t used;
+        snprintf(host, sizeof(host), "h%d", (w->number + i) % 5);
+        size_t n = collector_batch(body, sizeof(body), host, i / 5 % 40, 0);
+        (void)ta_feed_init(&f, &ta_heap, TA_STR("c"), NULL, NOW);
+        (void)ta_ingest_feed(in, &f, (struct ta_str){body, n}, NOW, &used, NULL);
+        (void)ta_ingest_end(in, &f, true, NOW, NULL);
+        w->stored += f.counts.stored;
+        ta_feed_done(&f);
+    }
+    ta_ingest_free(in);
+    return NULL;
+}
+
+static void threads_with_an_ingest_each_share_a_store(void **state)
+{
+    struct worker workers[4];
+    struct ta_store_counts counts;
+
+    (void)state;
+    run_open(&one, false, NULL);
+    for (int i = 0; i < 4; i++) {
+        workers[i] = (struct worker){.store = one.store, .number = i};
+        assert_int_equal(pthread_create(&workers[i].thread, NULL, work, &workers[i]), 0);
+    }
+    for (int i = 0; i < 4; i++) {
+        pthread_join(workers[i].thread, NULL);
+        assert_int_equal(workers[i].stored, 200 * 8);
+    }
+    ta_store_counts(one.store, &counts);
+    assert_int_equal(counts.stored, 4 * 200 * 8);
+    assert_int_equal(counts.hosts, 10);
+    run_close(&one);
+}
+
 /* ---- the journal -------------------------------------------------------------------------------- */
 
 struct fake_journal {
@@ -596,6 +649,7 @@ int main(void)
         cmocka_unit_test(a_host_name_with_escapes_is_never_taken_for_its_bytes),
         cmocka_unit_test(a_new_table_of_metrics_is_noticed),
         cmocka_unit_test(more_kinds_of_lines_than_are_remembered_are_stored_all_the_same),
+        cmocka_unit_test(threads_with_an_ingest_each_share_a_store),
         cmocka_unit_test(a_full_journal_loses_and_repeats_nothing),
         cmocka_unit_test(a_dead_journal_stores_nothing_and_fails_the_feed),
         cmocka_unit_test(the_journal_gets_what_the_store_accepted),
