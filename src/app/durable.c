@@ -159,7 +159,7 @@ int ta_durable_open(struct ta_durable *d, const struct ta_config *config,
         return ta_fail_sys(err, "reading random bytes");
     r = ta_wal_open(&d->wal, &conf, err);
     if (r == TA_OK)
-        ta_wal_journal_init(&d->journal, d->wal, store);
+        ta_wal_journal_init(&d->journal, d->wal);
     return r;
 }
 

@@ -54,18 +54,15 @@ static uint64_t commit(struct ta_journal *self, const struct ta_journal_batch *a
                        uint64_t room)
 {
     struct ta_wal_journal *j = TA_CONTAINER(self, struct ta_wal_journal, journal);
-    struct ta_metrics *metrics = ta_store_metrics(j->store);
-    struct naming naming = {accepted->writer, metrics};
+    struct naming naming = {accepted->writer, ta_writer_metrics(accepted->writer)};
     struct ta_wal_host host = host_of(accepted, &naming);
     struct ta_wal_batch b = batch_of(accepted, &host);
     struct ta_wal_room promised = {(size_t)room};
-    uint64_t ticket = ta_wal_commit(j->wal, &b, &promised);
 
-    ta_metrics_unref(metrics);
-    return ticket;
+    return ta_wal_commit(j->wal, &b, &promised);
 }
 
-void ta_wal_journal_init(struct ta_wal_journal *j, struct ta_wal *wal, struct ta_store *store)
+void ta_wal_journal_init(struct ta_wal_journal *j, struct ta_wal *wal)
 {
-    *j = (struct ta_wal_journal){.journal = {reserve, commit}, .wal = wal, .store = store};
+    *j = (struct ta_wal_journal){.journal = {reserve, commit}, .wal = wal};
 }

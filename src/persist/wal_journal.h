@@ -8,10 +8,9 @@
 struct ta_wal_journal {
     struct ta_journal journal; /* hand &j.journal to ingest */
     struct ta_wal *wal;
-    struct ta_store *store; /* for the names of metrics */
 };
 
-/* Borrows both. Nothing to free. */
-void ta_wal_journal_init(struct ta_wal_journal *j, struct ta_wal *wal, struct ta_store *store);
+/* Borrows wal. Nothing to free. */
+void ta_wal_journal_init(struct ta_wal_journal *j, struct ta_wal *wal);
 
 #endif

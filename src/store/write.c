@@ -65,6 +65,11 @@ void ta_writer_end(struct ta_writer *w)
     ta_shard_unlock(sd);
 }
 
+const struct ta_metrics *ta_writer_metrics(const struct ta_writer *w)
+{
+    return w->locked->metrics;
+}
+
 int64_t ta_writer_column(struct ta_writer *w, const struct ta_column_key *key)
 {
     int64_t col;

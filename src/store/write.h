@@ -77,6 +77,10 @@ int64_t ta_writer_column(struct ta_writer *w, const struct ta_column_key *key);
 /* The key of a column < n_columns; its slices are borrowed until end. */
 void ta_writer_key(const struct ta_writer *w, uint32_t col, struct ta_column_key *out);
 
+/* The table of metrics in force, borrowed until end. Takes no lock: ta_store_metrics does, and must not be called
+ * between begin and end. */
+const struct ta_metrics *ta_writer_metrics(const struct ta_writer *w);
+
 /* The whole way of a sample that is not simply the next in its row. */
 int ta_writer_append_slow(struct ta_writer *w, uint32_t col, int64_t ts_s, double v);
 
