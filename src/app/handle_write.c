@@ -6,9 +6,9 @@
  * With a log, an answer waits for the sync that covers its samples; while the log has no room the
  * client is not read, and while it fails the answer is 503 with Retry-After.
  */
-#include "app/durable.h"
 #include "app/own_metrics.h"
 #include "app/routes.h"
+#include "app/safe.h"
 #include "ingest/ingest.h"
 
 struct state {
@@ -34,29 +34,29 @@ static int fail_for_now(struct ta_http_req *req, int code)
 }
 
 /* One hold for as long as the waiter may be linked: a call too many finds the last one still there. */
-static void begin_wait(struct ta_durable *d, struct state *s)
+static void begin_wait(struct ta_safe *d, struct state *s)
 {
-    if (!ta_durable_unwait(d, &s->waiter))
+    if (!ta_safe_unwait(d, &s->waiter))
         ta_http_hold(s->req);
 }
 
 /* The log was full: TA_OK = there is room now, feed again; TA_EAGAIN = a wake will come. */
-static int wait_for_room(struct ta_durable *d, struct state *s)
+static int wait_for_room(struct ta_safe *d, struct state *s)
 {
     begin_wait(d, s);
-    if (!ta_durable_wait_room(d, &s->waiter))
+    if (!ta_safe_wait_room(d, &s->waiter))
         return TA_EAGAIN;
     ta_http_wake(s->req); /* gives the hold back; the call too many looks again */
     return TA_OK;
 }
 
 /* TA_OK: everything stored is durable. */
-static int wait_for_sync(struct ta_durable *d, struct state *s, struct ta_err *err)
+static int wait_for_sync(struct ta_safe *d, struct state *s, struct ta_err *err)
 {
     if (!d)
         return TA_OK;
     begin_wait(d, s);
-    enum ta_ticket ticket = ta_durable_wait(d, &s->waiter, s->feed.ticket);
+    enum ta_ticket ticket = ta_safe_wait(d, &s->waiter, s->feed.ticket);
     if (ticket == TA_TICKET_PENDING)
         return TA_EAGAIN;
     ta_http_wake(s->req);
@@ -99,7 +99,7 @@ static int body(struct ta_http_req *req, const char *at, size_t len, size_t *tak
         r = ta_ingest_feed(s->ingest, &s->feed, bytes, now_s, &used, err);
         *taken += used;
         bytes = (struct ta_str){bytes.at + used, bytes.len - used};
-    } while (r == TA_EAGAIN && (r = wait_for_room(app->durable, s)) == TA_OK);
+    } while (r == TA_EAGAIN && (r = wait_for_room(app->safe, s)) == TA_OK);
     return r < 0 && r != TA_EAGAIN ? fail_for_now(req, r) : r;
 }
 
@@ -113,10 +113,10 @@ static int end(struct ta_http_req *req, struct ta_err *err)
         r = ta_ingest_end(s->ingest, &s->feed, true, ta_now_s(app->clock), err);
         s->is_fed = r == TA_OK;
         if (r == TA_EAGAIN)
-            r = wait_for_room(app->durable, s);
+            r = wait_for_room(app->safe, s);
     }
     if (r == TA_OK)
-        r = wait_for_sync(app->durable, s, err);
+        r = wait_for_sync(app->safe, s, err);
     if (r < 0)
         return r == TA_EAGAIN ? r : fail_for_now(req, r);
     r = ta_feed_verdict(&s->feed, err);
@@ -130,7 +130,7 @@ static void done(struct ta_http_req *req, enum ta_http_outcome outcome)
 
     if (!s)
         return;
-    if (app->durable && ta_durable_unwait(app->durable, &s->waiter))
+    if (app->safe && ta_safe_unwait(app->safe, &s->waiter))
         ta_http_wake(req); /* the hold that nobody else will give back */
     /* What was read of a broken body counts, but for its last, partial line. */
     if (outcome == TA_HTTP_GONE)

@@ -122,11 +122,11 @@ static void put_log(struct ta_exposition *e, const struct ta_wal_counts *w)
                   "1 while the log cannot be written and writes are refused.", w->is_failing);
 }
 
-static void put_durable(struct ta_exposition *e, struct ta_durable *d)
+static void put_safe(struct ta_exposition *e, struct ta_safe *d)
 {
-    struct ta_durable_state s;
+    struct ta_safe_state s;
 
-    ta_durable_state(d, &s);
+    ta_safe_state(d, &s);
     put_log(e, &s.log);
     ta_expo_counter(e, "tarn_checkpoints_total", "Checkpoints completed.", s.checkpoints);
     ta_expo_counter(e, "tarn_checkpoints_failed_total", "Checkpoints that failed.",
@@ -277,8 +277,8 @@ int ta_own_metrics_put(const struct ta_own_metrics *m, struct ta_buf *out)
                     m->log_suppressed);
     put_store(&e, m->store);
     put_lines(&e, m);
-    if (m->durable)
-        put_durable(&e, m->durable);
+    if (m->safe)
+        put_safe(&e, m->safe);
     if (m->nats && m->nats->nats)
         put_nats(&e, m->nats);
     if (m->http)

@@ -6,8 +6,8 @@
 #ifndef TARN_APP_OWN_METRICS_H
 #define TARN_APP_OWN_METRICS_H
 
-#include "app/durable.h"
 #include "app/nats_inputs.h"
+#include "app/safe.h"
 #include "base/buf.h"
 #include "ingest/ingest.h"
 #include "net/http.h"
@@ -30,7 +30,7 @@ void ta_ingest_totals_add(struct ta_ingest_totals *t, const struct ta_ingest_cou
 struct ta_own_metrics {
     struct ta_store *store;
     struct ta_ingest_totals *http_lines;
-    struct ta_durable *durable;
+    struct ta_safe *safe;
     struct ta_nats_inputs *nats;
     struct ta_http_server *http;
     const struct ta_http_route *routes;

@@ -22,7 +22,7 @@
 
 enum { TA_ROUTES_MAX = 32, TA_WORKERS_MAX = 64 };
 
-struct ta_durable;
+struct ta_safe;
 struct ta_ingest;
 struct ta_ingest_totals;
 struct ta_own_metrics;
@@ -30,7 +30,7 @@ struct ta_own_metrics;
 /* One per server; ta_http_app() of every handler. Immutable while requests run. */
 struct ta_app {
     struct ta_store *store;
-    struct ta_durable *durable;                /* NULL: samples are in memory only */
+    struct ta_safe *safe;                      /* NULL: samples are in memory only */
     struct ta_ingest_totals *lines;            /* of all writes over HTTP */
     const struct ta_own_metrics *own;          /* what /metrics shows */
     struct ta_ingest *ingests[TA_WORKERS_MAX]; /* one per HTTP worker, used by it alone */

@@ -1,4 +1,4 @@
-#include "app/durable.h"
+#include "app/safe.h"
 
 #include "base/units.h"
 
@@ -19,7 +19,7 @@ enum {
 
 /* ---- waiters ------------------------------------------------------------------------------- */
 
-static void link_waiter(struct ta_durable *d, struct ta_waiter *w)
+static void link_waiter(struct ta_safe *d, struct ta_waiter *w)
 {
     w->next = &d->waiters;
     w->previous = d->waiters.previous;
@@ -39,7 +39,7 @@ static void unlink_waiter(struct ta_waiter *w)
  * makes unwait's answer true. They take one short mutex of the server each. */
 static void on_log(struct ta_wal_listener *self)
 {
-    struct ta_durable *d = TA_CONTAINER(self, struct ta_durable, listener);
+    struct ta_safe *d = TA_CONTAINER(self, struct ta_safe, listener);
 
     pthread_mutex_lock(&d->lock);
     for (struct ta_waiter *w = d->waiters.next, *next; w != &d->waiters; w = next) {
@@ -52,7 +52,7 @@ static void on_log(struct ta_wal_listener *self)
     pthread_mutex_unlock(&d->lock);
 }
 
-enum ta_ticket ta_durable_wait(struct ta_durable *d, struct ta_waiter *w, uint64_t ticket)
+enum ta_ticket ta_safe_wait(struct ta_safe *d, struct ta_waiter *w, uint64_t ticket)
 {
     if (ticket == 0)
         return TA_TICKET_DURABLE;
@@ -66,7 +66,7 @@ enum ta_ticket ta_durable_wait(struct ta_durable *d, struct ta_waiter *w, uint64
     return state;
 }
 
-bool ta_durable_wait_room(struct ta_durable *d, struct ta_waiter *w)
+bool ta_safe_wait_room(struct ta_safe *d, struct ta_waiter *w)
 {
     pthread_mutex_lock(&d->lock);
     bool is_room = ta_wal_wait_room(d->wal, 0) != TA_EAGAIN;
@@ -78,7 +78,7 @@ bool ta_durable_wait_room(struct ta_durable *d, struct ta_waiter *w)
     return is_room;
 }
 
-bool ta_durable_unwait(struct ta_durable *d, struct ta_waiter *w)
+bool ta_safe_unwait(struct ta_safe *d, struct ta_waiter *w)
 {
     pthread_mutex_lock(&d->lock);
     bool was_linked = w->is_linked;
@@ -107,26 +107,26 @@ static int64_t interval_of(const struct ta_config *c)
     return half > 0 && half < interval ? half : interval;
 }
 
-int ta_durable_open(struct ta_durable *d, const struct ta_config *config,
-                    const struct ta_durable_past *past, struct ta_store *store, struct ta_vfs *vfs,
-                    struct ta_clock *clock, struct ta_log *log, struct ta_err *err)
+int ta_safe_open(struct ta_safe *d, const struct ta_config *config, const struct ta_safe_past *past,
+                 struct ta_store *store, struct ta_vfs *vfs, struct ta_clock *clock,
+                 struct ta_log *log, struct ta_err *err)
 {
     const char *root = config->store.checkpoint_dir;
 
-    *d = (struct ta_durable){.store = store,
-                             .vfs = vfs,
-                             .clock = clock,
-                             .log = log,
-                             .listener = {on_log},
-                             .n_workers = count_workers(config),
-                             .interval_ns = interval_of(config),
-                             .checkpoint = {.store = store,
-                                            .vfs = vfs,
-                                            .root = root,
-                                            .format = config->store.checkpoint_format[0] == 'j'
-                                                          ? TA_TREE_JSON
-                                                          : TA_TREE_BIN,
-                                            .alloc = &ta_heap}};
+    *d = (struct ta_safe){.store = store,
+                          .vfs = vfs,
+                          .clock = clock,
+                          .log = log,
+                          .listener = {on_log},
+                          .n_workers = count_workers(config),
+                          .interval_ns = interval_of(config),
+                          .checkpoint = {.store = store,
+                                         .vfs = vfs,
+                                         .root = root,
+                                         .format = config->store.checkpoint_format[0] == 'j'
+                                                       ? TA_TREE_JSON
+                                                       : TA_TREE_BIN,
+                                         .alloc = &ta_heap}};
     pthread_mutex_init(&d->lock, NULL);
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
@@ -163,7 +163,7 @@ int ta_durable_open(struct ta_durable *d, const struct ta_config *config,
     return r;
 }
 
-void ta_durable_close(struct ta_durable *d)
+void ta_safe_close(struct ta_safe *d)
 {
     struct ta_err err = {0};
 
@@ -174,7 +174,7 @@ void ta_durable_close(struct ta_durable *d)
     pthread_cond_destroy(&d->wake);
     pthread_cond_destroy(&d->checkpointed);
     pthread_mutex_destroy(&d->lock);
-    *d = (struct ta_durable){0};
+    *d = (struct ta_safe){0};
 }
 
 /* ---- checkpoints --------------------------------------------------------------------------- */
@@ -193,7 +193,7 @@ static int64_t reach_of(struct ta_store *s)
 
 /* Files first, then the log's segments that they cover. Only segments from before the cut: a late sample that
  * came while its host was already written stands in a later one. */
-static int run_checkpoint(struct ta_durable *d, int64_t boundary_s,
+static int run_checkpoint(struct ta_safe *d, int64_t boundary_s,
                           struct ta_checkpoint_counts *counts, struct ta_err *err)
 {
     uint64_t segment = 0;
@@ -208,11 +208,11 @@ static int run_checkpoint(struct ta_durable *d, int64_t boundary_s,
     return r < 0 ? r : ta_wal_drop(d->wal, segment, err);
 }
 
-static void report(struct ta_durable *d, int64_t started_s, int64_t took_ms, int r,
+static void report(struct ta_safe *d, int64_t started_s, int64_t took_ms, int r,
                    const struct ta_checkpoint_counts *counts, const struct ta_err *err)
 {
     pthread_mutex_lock(&d->lock);
-    struct ta_durable_state *s = &d->state;
+    struct ta_safe_state *s = &d->state;
     s->is_checkpointing = false;
     s->checkpoints += r == TA_OK;
     s->checkpoints_failed += r < 0;
@@ -232,7 +232,7 @@ static void report(struct ta_durable *d, int64_t started_s, int64_t took_ms, int
                 counts->files, counts->files_again, counts->samples, took_ms);
 }
 
-static int checkpoint_now(struct ta_durable *d, int64_t boundary_s, struct ta_err *err)
+static int checkpoint_now(struct ta_safe *d, int64_t boundary_s, struct ta_err *err)
 {
     struct ta_checkpoint_counts counts = {0};
     struct ta_err why = {0};
@@ -257,7 +257,7 @@ static struct timespec at_mono(int64_t ns)
 
 static void *run(void *arg)
 {
-    struct ta_durable *d = arg;
+    struct ta_safe *d = arg;
     int64_t next = ta_mono_ns(d->clock) + d->interval_ns;
 
     pthread_mutex_lock(&d->lock);
@@ -281,7 +281,7 @@ static void *run(void *arg)
     return NULL;
 }
 
-int ta_durable_start(struct ta_durable *d, struct ta_err *err)
+int ta_safe_start(struct ta_safe *d, struct ta_err *err)
 {
     int e = pthread_create(&d->thread, NULL, run, d);
 
@@ -293,7 +293,7 @@ int ta_durable_start(struct ta_durable *d, struct ta_err *err)
     return TA_OK;
 }
 
-int ta_durable_stop(struct ta_durable *d, bool is_final, struct ta_err *err)
+int ta_safe_stop(struct ta_safe *d, bool is_final, struct ta_err *err)
 {
     if (!d->vfs)
         return TA_OK;
@@ -311,7 +311,7 @@ int ta_durable_stop(struct ta_durable *d, bool is_final, struct ta_err *err)
     return is_final && d->wal ? checkpoint_now(d, TA_CHECKPOINT_ALL, err) : TA_OK;
 }
 
-uint64_t ta_durable_ask_checkpoint(struct ta_durable *d)
+uint64_t ta_safe_ask_checkpoint(struct ta_safe *d)
 {
     pthread_mutex_lock(&d->lock);
     uint64_t number = ++d->wanted;
@@ -320,8 +320,8 @@ uint64_t ta_durable_ask_checkpoint(struct ta_durable *d)
     return number;
 }
 
-int ta_durable_await_checkpoint(struct ta_durable *d, uint64_t number, int64_t timeout_ms,
-                                struct ta_err *err)
+int ta_safe_await_checkpoint(struct ta_safe *d, uint64_t number, int64_t timeout_ms,
+                             struct ta_err *err)
 {
     struct timespec until = at_mono(ta_mono_ns(d->clock) + timeout_ms * 1000000);
     int e = 0;
@@ -338,7 +338,7 @@ int ta_durable_await_checkpoint(struct ta_durable *d, uint64_t number, int64_t t
     return r;
 }
 
-void ta_durable_state(struct ta_durable *d, struct ta_durable_state *out)
+void ta_safe_state(struct ta_safe *d, struct ta_safe_state *out)
 {
     pthread_mutex_lock(&d->lock);
     *out = d->state;

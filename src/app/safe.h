@@ -1,4 +1,4 @@
-/* durable.h - the log and the checkpoints of a running server.
+/* safe.h - the log and the checkpoints of a running server.
  *
  *     open        after recovery: the log takes samples
  *     start       the checkpoint thread runs
@@ -8,8 +8,8 @@
  * ROOT/.tarn/log holds our log and nothing at the first two levels below ROOT is a file: the reference refuses
  * to start on one.
  */
-#ifndef TARN_APP_DURABLE_H
-#define TARN_APP_DURABLE_H
+#ifndef TARN_APP_SAFE_H
+#define TARN_APP_SAFE_H
 
 #include "app/conf.h"
 #include "base/clock.h"
@@ -30,7 +30,7 @@ struct ta_waiter {
     bool is_linked;
 };
 
-struct ta_durable_state {
+struct ta_safe_state {
     struct ta_wal_counts log;
     struct ta_checkpoint_counts last; /* of the last complete checkpoint */
     int64_t last_checkpoint_s;        /* Unix time of its start; 0: none yet */
@@ -40,7 +40,7 @@ struct ta_durable_state {
     char trouble[200]; /* of the last checkpoint that failed; "" after a good one */
 };
 
-struct ta_durable {
+struct ta_safe {
     struct ta_store *store;
     struct ta_vfs *vfs;
     struct ta_clock *clock;
@@ -58,41 +58,41 @@ struct ta_durable {
     pthread_cond_t wake;         /* the checkpoint thread */
     pthread_cond_t checkpointed; /* a checkpoint has ended */
     pthread_t thread;
-    bool is_running, is_stopping;  /* guarded by lock */
-    uint64_t wanted, done;         /* checkpoints asked for and served, guarded by lock */
-    struct ta_durable_state state; /* guarded by lock; without .log */
+    bool is_running, is_stopping; /* guarded by lock */
+    uint64_t wanted, done;        /* checkpoints asked for and served, guarded by lock */
+    struct ta_safe_state state;   /* guarded by lock; without .log */
     _Atomic bool stop;
 };
 
 /* What recovery found. */
-struct ta_durable_past {
+struct ta_safe_past {
     uint64_t next_segment, next_sequence;
     const struct ta_wal_segment *segments;
     size_t n_segments;
 };
 
 /* Makes the directories and begins a log segment. Borrows everything until close. */
-int ta_durable_open(struct ta_durable *d, const struct ta_config *config,
-                    const struct ta_durable_past *past, struct ta_store *store, struct ta_vfs *vfs,
-                    struct ta_clock *clock, struct ta_log *log, struct ta_err *err);
-int ta_durable_start(struct ta_durable *d, struct ta_err *err);
+int ta_safe_open(struct ta_safe *d, const struct ta_config *config, const struct ta_safe_past *past,
+                 struct ta_store *store, struct ta_vfs *vfs, struct ta_clock *clock,
+                 struct ta_log *log, struct ta_err *err);
+int ta_safe_start(struct ta_safe *d, struct ta_err *err);
 /* `is_final`: everything into checkpoint files, and with that the log goes. TA_OK: it is so. */
-int ta_durable_stop(struct ta_durable *d, bool is_final, struct ta_err *err);
-void ta_durable_close(struct ta_durable *d); /* fine on a zeroed struct */
+int ta_safe_stop(struct ta_safe *d, bool is_final, struct ta_err *err);
+void ta_safe_close(struct ta_safe *d); /* fine on a zeroed struct */
 
 /* Is the ticket settled? PENDING: w is linked and will be woken when it may be (look again then). */
-enum ta_ticket ta_durable_wait(struct ta_durable *d, struct ta_waiter *w, uint64_t ticket);
+enum ta_ticket ta_safe_wait(struct ta_safe *d, struct ta_waiter *w, uint64_t ticket);
 /* After TA_EAGAIN of an ingest: true = there is room now, feed again; false = w is linked. */
-bool ta_durable_wait_room(struct ta_durable *d, struct ta_waiter *w);
+bool ta_safe_wait_room(struct ta_safe *d, struct ta_waiter *w);
 /* The waiter gives up. true: it was still linked and will not be woken. */
-bool ta_durable_unwait(struct ta_durable *d, struct ta_waiter *w);
+bool ta_safe_unwait(struct ta_safe *d, struct ta_waiter *w);
 
 /* Asks for a checkpoint of everything now and returns its number; it runs in the thread. */
-uint64_t ta_durable_ask_checkpoint(struct ta_durable *d);
+uint64_t ta_safe_ask_checkpoint(struct ta_safe *d);
 /* Waits for that one to end. TA_OK: it and its files are durable. */
-int ta_durable_await_checkpoint(struct ta_durable *d, uint64_t number, int64_t timeout_ms,
-                                struct ta_err *err);
+int ta_safe_await_checkpoint(struct ta_safe *d, uint64_t number, int64_t timeout_ms,
+                             struct ta_err *err);
 
-void ta_durable_state(struct ta_durable *d, struct ta_durable_state *out);
+void ta_safe_state(struct ta_safe *d, struct ta_safe_state *out);
 
 #endif
