@@ -98,6 +98,8 @@ struct ta_conf_tarn {
     const char *log_level;
     struct ta_conf_limits limits;
     struct ta_conf_roles roles;
+    struct ta_conf_strings cluster_files;
+    const char *backend_token_file;
     struct ta_conf_nats_more nats;
     struct ta_conf_jetstream *jetstream;
     size_t n_jetstream;

@@ -1,5 +1,7 @@
 #include "app/routes.h"
 
+#include "app/generator.h"
+
 enum need { NEED_READ, NEED_WRITE, NEED_ADMIN, NEED_METRICS, NEED_NOTHING };
 
 static const struct {
@@ -7,14 +9,16 @@ static const struct {
     unsigned methods;
     enum need need;
     const struct ta_http_handler *handler;
+    const void *data;
 } rows[] = {
-    {"/api/query", TA_HTTP_GET | TA_HTTP_POST, NEED_READ, &ta_handle_query},
-    {"/api/write", TA_HTTP_POST, NEED_WRITE, &ta_handle_write},
-    {"/api/free", TA_HTTP_POST, NEED_ADMIN, &ta_handle_free},
-    {"/api/debug", TA_HTTP_GET, NEED_ADMIN, &ta_handle_debug},
-    {"/api/healthcheck", TA_HTTP_GET, NEED_READ, &ta_handle_health},
-    {"/healthz", TA_HTTP_GET, NEED_NOTHING, &ta_handle_alive},
-    {"/metrics", TA_HTTP_GET, NEED_METRICS, &ta_handle_metrics},
+    {"/api/query", TA_HTTP_GET | TA_HTTP_POST, NEED_READ, &ta_handle_generator, &ta_generate_query},
+    {"/api/load", TA_HTTP_POST, NEED_READ, &ta_handle_generator, &ta_generate_load},
+    {"/api/write", TA_HTTP_POST, NEED_WRITE, &ta_handle_write, NULL},
+    {"/api/free", TA_HTTP_POST, NEED_ADMIN, &ta_handle_free, NULL},
+    {"/api/debug", TA_HTTP_GET, NEED_ADMIN, &ta_handle_debug, NULL},
+    {"/api/healthcheck", TA_HTTP_GET, NEED_READ, &ta_handle_generator, &ta_generate_health},
+    {"/healthz", TA_HTTP_GET, NEED_NOTHING, &ta_handle_alive, NULL},
+    {"/metrics", TA_HTTP_GET, NEED_METRICS, &ta_handle_metrics, NULL},
 };
 _Static_assert(TA_COUNT(rows) <= TA_ROUTES_MAX, "room for every route");
 
@@ -47,6 +51,7 @@ size_t ta_routes_make(struct ta_http_route *routes, const struct ta_config *conf
             .auth = is_open ? TA_HTTP_OPEN : TA_HTTP_BEARER,
             .roles = bits[need],
             .handler = rows[i].handler,
+            .data = (void *)(uintptr_t)rows[i].data, /* only read */
         };
     }
     return TA_COUNT(rows);

@@ -1,10 +1,11 @@
 /* routes.h - the paths of the server and what their handlers work with.
  *
- *     GET, POST  /api/query        handle_query.c       (POST is ours: proxies drop bodies of GET)
+ *     GET, POST  /api/query        generator.c          (POST is ours: proxies drop bodies of GET)
+ *     POST       /api/load         generator.c          (ours: doc/load-api.md)
  *     POST       /api/write        handle_write.c
  *     POST       /api/free         handle_free.c
  *     GET        /api/debug        handle_debug.c
- *     GET        /api/healthcheck  handle_health.c
+ *     GET        /api/healthcheck  generator.c
  *     GET        /healthz          handle_health.c      (ours: is the process there?)
  *     GET        /metrics          handle_metrics.c     (ours: Prometheus text)
  *
@@ -22,6 +23,7 @@
 
 enum { TA_ROUTES_MAX = 32, TA_WORKERS_MAX = 64 };
 
+struct ta_clusters;
 struct ta_safe;
 struct ta_ingest;
 struct ta_ingest_totals;
@@ -31,6 +33,7 @@ struct ta_own_metrics;
 struct ta_app {
     struct ta_store *store;
     struct ta_safe *safe;                      /* NULL: samples are in memory only */
+    const struct ta_clusters *clusters;        /* never NULL */
     struct ta_ingest_totals *lines;            /* of all writes over HTTP */
     const struct ta_own_metrics *own;          /* what /metrics shows */
     struct ta_ingest *ingests[TA_WORKERS_MAX]; /* one per HTTP worker, used by it alone */
@@ -41,11 +44,9 @@ struct ta_app {
     size_t line_bytes_max;
 };
 
-extern const struct ta_http_handler ta_handle_query;
 extern const struct ta_http_handler ta_handle_write;
 extern const struct ta_http_handler ta_handle_free;
 extern const struct ta_http_handler ta_handle_debug;
-extern const struct ta_http_handler ta_handle_health;
 extern const struct ta_http_handler ta_handle_alive;
 extern const struct ta_http_handler ta_handle_metrics;
 

@@ -246,10 +246,13 @@ int ta_server_open(struct ta_server *s, const struct ta_config *config, struct t
                              .query_limits = query_limits(limits),
                              .lines = &s->lines,
                              .own = &s->own,
+                             .clusters = &s->clusters,
                              .line_bytes_max = limits->line_bytes};
     ta_ingest_totals_init(&s->lines);
     int r = open_store(s, err);
     s->app.store = s->store;
+    if (r == TA_OK)
+        r = ta_clusters_load(&s->clusters, config, &ta_vfs_posix, &ta_heap, err);
     if (r == TA_OK)
         r = open_ingest(s, err);
     if (r == TA_OK)
@@ -355,5 +358,6 @@ void ta_server_close(struct ta_server *s)
     ta_store_free(s->store);
     ta_metrics_unref(s->metrics);
     ta_ingest_totals_done(&s->lines);
+    ta_clusters_done(&s->clusters);
     *s = (struct ta_server){0};
 }

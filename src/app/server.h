@@ -11,6 +11,7 @@
 #ifndef TARN_APP_SERVER_H
 #define TARN_APP_SERVER_H
 
+#include "app/clusters.h"
 #include "app/conf.h"
 #include "app/keeper.h"
 #include "app/own_metrics.h"
@@ -34,6 +35,7 @@ struct ta_server {
     struct ta_app app; /* what handlers see */
     struct ta_ingest_totals lines;
     struct ta_own_metrics own;
+    struct ta_clusters clusters;
     struct ta_keeper keeper;
     bool is_tls;
 };
