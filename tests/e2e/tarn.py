@@ -11,7 +11,7 @@ import subprocess
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BINARY = pathlib.Path(os.environ.get("TARN", ROOT / "build" / "tarn"))
+BINARY = pathlib.Path(os.environ.get("TARN", ROOT / "build" / "tarn")).resolve()
 DEADLINE_S = 30
 
 METRICS = {
@@ -84,6 +84,8 @@ class Server:
                 self.process.kill()
                 self.process.wait()
                 raise
+            # A sanitizer speaks at the end, and a leak is a failure too.
+            assert self.process.returncode == 0, self.log()[-4000:]
 
     def start(self):
         with open(self.log_path, "wb") as log, open(self.out_path, "wb") as out:
