@@ -6,6 +6,7 @@ BINDIR      ?= $(PREFIX)/bin
 LIBDIR      ?= $(PREFIX)/lib
 INCLUDEDIR  ?= $(PREFIX)/include
 DOCDIR      ?= $(PREFIX)/share/doc/tarn
+MANDIR      ?= $(PREFIX)/share/man
 INSTALL     ?= install
 VERSION     := 0.1.0
 SOVERSION   := 0
@@ -139,14 +140,15 @@ compile_commands.json:
 # Staged (DESTDIR) and relocatable (PREFIX, LIBDIR): what distributions and Spack drive.
 install: all
 	$(INSTALL) -d "$(DESTDIR)$(BINDIR)" "$(DESTDIR)$(LIBDIR)/pkgconfig" "$(DESTDIR)$(INCLUDEDIR)/tarn" \
-	    "$(DESTDIR)$(DOCDIR)"
+	    "$(DESTDIR)$(DOCDIR)" "$(DESTDIR)$(MANDIR)/man1"
 	$(INSTALL) -m 755 $(BUILD)/tarn "$(DESTDIR)$(BINDIR)/tarn"
 	$(INSTALL) -m 644 $(BUILD)/libtarn.a "$(DESTDIR)$(LIBDIR)/libtarn.a"
 	$(INSTALL) -m 755 $(BUILD)/libtarn.so "$(DESTDIR)$(LIBDIR)/libtarn.so.$(VERSION)"
 	ln -sf libtarn.so.$(VERSION) "$(DESTDIR)$(LIBDIR)/libtarn.so.$(SOVERSION)"
 	ln -sf libtarn.so.$(SOVERSION) "$(DESTDIR)$(LIBDIR)/libtarn.so"
 	$(INSTALL) -m 644 include/tarn/tarn.h "$(DESTDIR)$(INCLUDEDIR)/tarn/tarn.h"
-	$(INSTALL) -m 644 doc/config.md README.md CHANGELOG.md LICENSE "$(DESTDIR)$(DOCDIR)"
+	$(INSTALL) -m 644 doc/*.md README.md CHANGELOG.md LICENSE "$(DESTDIR)$(DOCDIR)"
+	$(INSTALL) -m 644 man/tarn.1 "$(DESTDIR)$(MANDIR)/man1/tarn.1"
 	printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$(LIBDIR)' 'includedir=$(INCLUDEDIR)' '' 'Name: tarn' \
 	    'Description: in-memory store for the metrics of HPC clusters' 'Version: $(VERSION)' \
 	    'Libs: -L$${libdir} -ltarn' 'Libs.private: -lxxhash -lm -pthread' \

@@ -20,7 +20,8 @@ def stage(tmp_path_factory):
 def test_everything_is_installed_below_the_prefix(stage):
     found = {str(p.relative_to(stage)) for p in stage.rglob("*") if not p.is_dir()}
     for path in ("bin/tarn", "lib/libtarn.a", "lib/libtarn.so", "lib/libtarn.so.0",
-                 "lib/pkgconfig/tarn.pc", "include/tarn/tarn.h", "share/doc/tarn/config.md"):
+                 "lib/pkgconfig/tarn.pc", "include/tarn/tarn.h", "share/doc/tarn/config.md",
+                 "share/man/man1/tarn.1"):
         assert f"opt/tarn/{path}" in found
     assert all(p.startswith("opt/tarn/") for p in found)
     out = subprocess.run([stage / "opt/tarn/bin/tarn", "--version"], capture_output=True, text=True)
