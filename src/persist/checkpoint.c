@@ -57,7 +57,7 @@ static int write_ranges(struct ta_checkpoint_job *job, int64_t touched_s, int64_
     int r = TA_OK;
 
     for (size_t i = 0; r == TA_OK && i < job->files.n; i++) {
-        const struct ta_host_file *f = &job->files.at[i];
+        struct ta_host_file *f = &job->files.at[i];
         if (f->is_damaged || f->to_s <= at)
             continue;
         if (touched_s < f->from_s && at < f->from_s) {
@@ -65,13 +65,34 @@ static int write_ranges(struct ta_checkpoint_job *job, int64_t touched_s, int64_
             at = f->from_s;
         }
         if (r == TA_OK && touched_s < f->to_s) {
+            uint64_t before = job->n_again;
             job->old = f;
             r = write_gap(job, f->from_s > at ? f->from_s : at, f->to_s, true, err);
             job->old = NULL;
+            f->is_replaced = r == TA_OK && job->n_again > before && at <= f->from_s &&
+                             f->format != job->conf->format;
         }
         at = f->to_s;
     }
     return r < 0 ? r : write_gap(job, at, boundary_s, false, err);
+}
+
+/* Files whose samples now stand in a file of the other format. */
+static int remove_replaced(struct ta_checkpoint_job *job, struct ta_err *err)
+{
+    struct ta_vfs *vfs = job->conf->vfs;
+    char path[TA_PATH_MAX];
+    int r = TA_OK;
+
+    for (size_t i = 0; r == TA_OK && i < job->files.n; i++) {
+        const struct ta_host_file *f = &job->files.at[i];
+        if (!f->is_replaced)
+            continue;
+        r = ta_host_file_path(path, job->dir, f->from_s, f->format, "", err);
+        if (r == TA_OK)
+            r = vfs->unlink(vfs, path, err);
+    }
+    return r;
 }
 
 int ta_checkpoint_host(const struct ta_checkpoint_conf *conf, struct ta_str cluster,
@@ -100,6 +121,8 @@ int ta_checkpoint_host(const struct ta_checkpoint_conf *conf, struct ta_str clus
         r = write_ranges(job, touched, boundary_s, err);
         if (job->n_written > 0 && r == TA_OK)
             r = conf->vfs->sync_dir(conf->vfs, job->dir, err);
+        if (r == TA_OK)
+            r = remove_replaced(job, err);
         if (r < 0)
             ta_walk_uncut(conf->store, cluster, host, &cut);
     }

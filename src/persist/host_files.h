@@ -21,6 +21,7 @@ struct ta_host_file {
     int64_t from_s, to_s;
     enum ta_tree_format format;
     bool is_damaged;
+    bool is_replaced; /* by a file of the other format, which is durable before this one goes */
 };
 
 struct ta_host_files {

@@ -1,6 +1,7 @@
 /* wal.c - the writers' side of the log: buffers, names, tickets. The thread is in wal_commit.c. */
 #include "persist/wal.h"
 
+#include "persist/data_dir.h"
 #include "persist/wal_int.h"
 
 #include <assert.h>
@@ -456,7 +457,7 @@ static int drop_file(struct ta_wal *w, uint64_t number, struct ta_err *err)
     ta_wal_segment_path(path, sizeof(path), w->dir, number);
     int r = w->conf.vfs->stat(w->conf.vfs, path, &st, err);
     if (r == TA_OK)
-        r = w->conf.vfs->unlink(w->conf.vfs, path, err);
+        r = ta_retire(w->conf.vfs, path, err);
     if (r == TA_OK && number >= w->conf.next_segment) {
         pthread_mutex_lock(&w->lock);
         w->counts.segments--;
@@ -479,29 +480,55 @@ static void forget_segments(struct ta_wal *w, uint64_t below)
     pthread_mutex_unlock(&w->lock);
 }
 
-int ta_wal_drop(struct ta_wal *w, uint64_t segment, struct ta_err *err)
+/* The smallest number of a segment file in [from, below) into *out: 1, or 0: there is none. */
+static int find_segment(struct ta_wal *w, uint64_t from, uint64_t below, uint64_t *out,
+                        struct ta_err *err)
 {
-    struct ta_vfs *vfs = w->conf.vfs;
     struct ta_dir *dir = NULL;
     struct ta_dirent entry;
-    int result = TA_OK;
-    int r = vfs->open_dir(vfs, w->dir, &dir, err);
+    bool is_found = false;
+    int r = w->conf.vfs->open_dir(w->conf.vfs, w->dir, &dir, err);
 
     if (r < 0)
         return r;
     while ((r = dir->ops->next(dir, &entry, err)) > 0) {
         uint64_t number;
-        if (ta_wal_segment_number(entry.name, &number) < 0 || number >= segment)
+        if (ta_wal_segment_number(entry.name, &number) < 0 || number < from || number >= below ||
+            (is_found && number > *out))
             continue;
-        int e = drop_file(w, number, err); /* the others are still worth deleting */
-        result = result == TA_OK ? e : result;
+        *out = number;
+        is_found = true;
     }
     dir->ops->close(dir);
-    if (r == TA_OK)
-        r = vfs->sync_dir(vfs, w->dir, err);
-    if (r == TA_OK && result == TA_OK)
-        forget_segments(w, segment);
-    return r < 0 ? r : result;
+    return r < 0 ? r : is_found;
+}
+
+/* Oldest first, and each is gone for good before the next one goes: should an older one outlive a newer one,
+ * its replay would put old values over newer ones that files have. */
+int ta_wal_drop(struct ta_wal *w, uint64_t segment, struct ta_err *err)
+{
+    uint64_t number = 0;
+    int r;
+
+    for (uint64_t from = 0; (r = find_segment(w, from, segment, &number, err)) > 0;
+         from = number + 1) {
+        r = drop_file(w, number, err);
+        if (r == TA_OK)
+            r = w->conf.vfs->sync_dir(w->conf.vfs, w->dir, err);
+        if (r < 0)
+            return r;
+        forget_segments(w, number + 1);
+    }
+    return r;
+}
+
+void ta_wal_set_newest(struct ta_wal *w, uint64_t number, int64_t newest_s)
+{
+    pthread_mutex_lock(&w->lock);
+    for (size_t i = 0; i < w->n_segments; i++)
+        if (w->segments[i].number == number)
+            w->segments[i].newest_s = newest_s;
+    pthread_mutex_unlock(&w->lock);
 }
 
 uint64_t ta_wal_first_needed(struct ta_wal *w, int64_t boundary_s, int64_t reach_s)

@@ -136,8 +136,12 @@ enum ta_ticket ta_wal_wait(struct ta_wal *w, uint64_t ticket, int64_t timeout_ms
 int ta_wal_cut(struct ta_wal *w, uint64_t *out_segment, struct ta_err *err);
 
 /* Deletes all segments of the directory below `segment`, those of earlier lives included, and syncs the
- * directory. A file that cannot be deleted is an error and stays for the next time. */
+ * directory. One that recovery found damaged is set aside instead (data_dir.h). A file that cannot be
+ * deleted is an error and stays for the next time. */
 int ta_wal_drop(struct ta_wal *w, uint64_t segment, struct ta_err *err);
+
+/* How new a segment of an earlier life is, once that is known; until then it counts as newer than all. */
+void ta_wal_set_newest(struct ta_wal *w, uint64_t number, int64_t newest_s);
 
 /* The first segment that must stay when snapshots cover every sample before `boundary_s`: all older ones
  * hold nothing newer (to be given to ta_wal_drop). `reach_s`: how far a sample's slot may lie before its

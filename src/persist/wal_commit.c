@@ -15,7 +15,8 @@ enum {
     RESERVE_STEP =
         16 << 20, /* so that a full disk shows before samples are taken, and blocks come in
                               * large pieces */
-    DICTIONARY_RECORD = 256 << 10
+    DICTIONARY_RECORD = 256 << 10,
+    CREATE_TRIES = 64
 };
 static const int64_t ms = 1000000; /* nanoseconds */
 
@@ -41,25 +42,42 @@ static int list_segment(struct ta_wal *w, uint64_t number, struct ta_err *err)
     return r < 0 ? ta_fail(err, r, "log: no memory for its list of segments") : TA_OK;
 }
 
+/* Opens the file of the first number from *number on that has none: a segment that could not be begun and not be
+ * removed either must not stand in the way for good. */
+static int create_segment(struct ta_wal *w, uint64_t *number, char *path, size_t room,
+                          struct ta_file **out, struct ta_err *err)
+{
+    struct ta_err why = {0};
+    int r = TA_EEXIST;
+
+    for (int i = 0; i < CREATE_TRIES && r == TA_EEXIST; i++) {
+        why = (struct ta_err){0};
+        *number += i > 0;
+        ta_wal_segment_path(path, room, w->dir, *number);
+        r = ta_open(w->conf.vfs, path,
+                    TA_OPEN_READ | TA_OPEN_WRITE | TA_OPEN_CREATE | TA_OPEN_EXCLUSIVE, 0600, out,
+                    &why);
+    }
+    return r < 0 ? ta_fail(err, r, "%s", why.text) : TA_OK;
+}
+
 int ta_wal_begin_segment(struct ta_wal *w, uint64_t number, uint64_t first_sequence,
                          struct ta_err *err)
 {
     struct ta_vfs *vfs = w->conf.vfs;
-    struct ta_log_segment head = {.number = number,
-                                  .first_sequence = first_sequence,
+    struct ta_log_segment head = {.first_sequence = first_sequence,
                                   .created_s = ta_now_s(w->conf.clock),
                                   .salt = next_salt(w)};
     unsigned char bytes[TA_LOG_RECORDS_AT];
     char path[4096];
     struct ta_file *file = NULL;
 
-    ta_wal_segment_path(path, sizeof(path), w->dir, number);
-    ta_log_segment_encode(&head, bytes);
-    memcpy(bytes + TA_LOG_SEGMENT_HEAD, bytes, TA_LOG_SEGMENT_HEAD);
-    int r = ta_open(vfs, path, TA_OPEN_READ | TA_OPEN_WRITE | TA_OPEN_CREATE | TA_OPEN_EXCLUSIVE,
-                    0600, &file, err);
+    int r = create_segment(w, &number, path, sizeof(path), &file, err);
     if (r < 0)
         return r;
+    head.number = number;
+    ta_log_segment_encode(&head, bytes);
+    memcpy(bytes + TA_LOG_SEGMENT_HEAD, bytes, TA_LOG_SEGMENT_HEAD);
     r = ta_pwrite_full(file, bytes, sizeof(bytes), 0, err);
     if (r == TA_OK)
         r = ta_sync(file, err);
