@@ -21,7 +21,7 @@ int ta_buf_reserve(struct ta_buf *b, size_t n)
 {
     if (n <= b->cap - b->len)
         return TA_OK;
-    if (n > b->max - b->len)
+    if (b->len > b->max || n > b->max - b->len)
         return TA_ERANGE;
     size_t want = b->len + n;
     size_t cap = b->cap ? b->cap : FIRST;

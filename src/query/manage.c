@@ -123,7 +123,7 @@ static size_t split(struct ta_str s, struct ta_str *out, size_t max)
 static int not_found(struct ta_str selector, struct ta_err *err)
 {
     char text[300];
-    struct ta_buf b = {text, 0, sizeof(text), sizeof(text) - 8, NULL};
+    struct ta_buf b = {text, 0, sizeof(text), sizeof(text), NULL};
     struct ta_str part;
     int r = TA_OK;
 

@@ -165,6 +165,15 @@ def test_bytes_that_are_no_request_harm_nobody(small, data):
     still_works(small)
 
 
+def test_selectors_of_any_length_get_an_answer(server):
+    for n in (1, 100, 280, 290, 291, 292, 293, 300, 400, 1000, 4000):
+        for unit in ("a", "%01", "a:", "%22"):
+            r = server.request("GET", f"/api/debug?selector={unit * n}")
+            assert r.status in (400, 414), (n, unit)
+    assert server.request("POST", f"/api/free?to={'x' * 1000}", b"[]").status == 500
+    still_works(server)
+
+
 def test_hostile_names_never_become_files(server):
     names = ["../../tmp/x", "a/b", "..", ".", "a\\\\b", "/etc"]
     body = "".join(f"cpu_load,cluster={n},hostname={n} value=1\n" for n in names)

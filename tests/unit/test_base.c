@@ -193,6 +193,21 @@ static void a_buffer_holds_its_maximum_and_not_a_byte_more(void **state)
     ta_buf_done(&b);
 }
 
+/* Also when the room is larger than the maximum: what ta_buf_byte() puts there must not let the
+ * next add ask an allocator that is not there. */
+static void a_buffer_over_given_memory_never_grows(void **state)
+{
+    char room[16];
+    struct ta_buf b = {.at = room, .cap = sizeof(room), .max = sizeof(room) - 8};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(room); i++)
+        assert_int_equal(ta_buf_byte(&b, 'x'), TA_OK);
+    assert_int_equal(ta_buf_byte(&b, 'x'), TA_ERANGE);
+    assert_int_equal(ta_buf_z(&b, "xy"), TA_ERANGE);
+    assert_int_equal(b.len, sizeof(room));
+}
+
 static void a_manual_clock_moves_only_when_told(void **state)
 {
     struct ta_clock_manual c;
@@ -314,6 +329,7 @@ int main(void)
         cmocka_unit_test(an_arena_stays_below_its_maximum_and_leaks_nothing),
         cmocka_unit_test(an_arenas_newest_block_grows_in_place_and_others_move),
         cmocka_unit_test(a_buffer_holds_its_maximum_and_not_a_byte_more),
+        cmocka_unit_test(a_buffer_over_given_memory_never_grows),
         cmocka_unit_test(a_manual_clock_moves_only_when_told),
         cmocka_unit_test(hashes_depend_on_bytes_and_seed_alone),
         cmocka_unit_test(a_queue_passes_everything_on_and_ends_after_close),
