@@ -3,6 +3,7 @@
  * Flags are the reference's and ours in one table; the main thread only takes signals, tells the
  * service manager and ends windows of the log. (spec: config 1, 3, 5; metric-store 12)
  */
+#include "app/cleanup.h"
 #include "app/command.h"
 #include "app/notify.h"
 #include "app/privileges.h"
@@ -212,6 +213,24 @@ static int serve(struct process *p, struct ta_err *err)
     return r;
 }
 
+/* The words of the reference, which ends them without a newline. */
+static int clean_up(struct process *p)
+{
+    struct ta_err err = {0};
+    uint64_t n = 0;
+    int r = ta_cleanup_run(&p->config, &ta_clock_system, &p->log.log, &n, &err);
+
+    if (r < 0) {
+        ta_logf(&p->log.log, TA_LOG_CRIT, "%s", err.text[0] ? err.text : ta_strerror(r));
+        return TA_EXIT_FAILED;
+    }
+    printf(p->config.store.cleanup_mode[0] == 'a'
+               ? "Cleanup done: %llu checkpoint files archived to parquet."
+               : "Cleanup done: %llu checkpoint files deleted.",
+           (unsigned long long)n);
+    return TA_EXIT_OK;
+}
+
 /* Everything between the flags and the end of the process. */
 static int start(struct process *p)
 {
@@ -225,6 +244,8 @@ static int start(struct process *p)
                    p->config.n_metrics);
             return TA_EXIT_OK;
         }
+        if (p->v.cleanup)
+            return clean_up(p);
         warn(p);
         struct ta_err why = {0};
         if (ta_notify_init(&p->notify, &why) < 0)
@@ -258,13 +279,7 @@ static int run(const struct ta_command *self, int argc, char **argv)
     p->log.has_date = p->v.logdate;
     p->notify.fd = -1;
     set_level(p);
-    if (p->v.cleanup) {
-        ta_logf(&p->log.log, TA_LOG_CRIT,
-                "-cleanup-checkpoints: this version writes and reads no checkpoint files");
-        status = TA_EXIT_FAILED;
-    } else {
-        status = start(p);
-    }
+    status = start(p);
     ta_config_done(&p->config);
     ta_stderr_log_done(&p->log);
     ta_release(&ta_heap, p, sizeof(*p));
