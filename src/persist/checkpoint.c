@@ -48,6 +48,25 @@ static int write_gap(struct ta_checkpoint_job *job, int64_t from_s, int64_t to_s
     return r;
 }
 
+/* The file and what memory has of its range, in its place. */
+static int write_again(struct ta_checkpoint_job *job, struct ta_host_file *f, int64_t from_s,
+                       struct ta_err *err)
+{
+    struct ta_store *merged = NULL;
+    uint64_t before = job->n_again;
+    int r = ta_checkpoint_merge(job, f, &merged, err);
+
+    if (r < 0)
+        return r;
+    job->source = merged;
+    r = write_gap(job, from_s, f->to_s, true, err);
+    job->source = job->conf->store;
+    ta_store_free(merged);
+    f->is_replaced = r == TA_OK && job->n_again > before && from_s == f->from_s &&
+                     f->format != job->conf->format;
+    return r;
+}
+
 /* From the oldest touched slot on: files that cover changed time are written again, what lies between and
  * behind them is written anew. */
 static int write_ranges(struct ta_checkpoint_job *job, int64_t touched_s, int64_t boundary_s,
@@ -64,14 +83,8 @@ static int write_ranges(struct ta_checkpoint_job *job, int64_t touched_s, int64_
             r = write_gap(job, at > touched_s ? at : touched_s, f->from_s, false, err);
             at = f->from_s;
         }
-        if (r == TA_OK && touched_s < f->to_s) {
-            uint64_t before = job->n_again;
-            job->old = f;
-            r = write_gap(job, f->from_s > at ? f->from_s : at, f->to_s, true, err);
-            job->old = NULL;
-            f->is_replaced = r == TA_OK && job->n_again > before && at <= f->from_s &&
-                             f->format != job->conf->format;
-        }
+        if (r == TA_OK && touched_s < f->to_s)
+            r = write_again(job, f, f->from_s > at ? f->from_s : at, err);
         at = f->to_s;
     }
     return r < 0 ? r : write_gap(job, at, boundary_s, false, err);
@@ -106,6 +119,7 @@ int ta_checkpoint_host(const struct ta_checkpoint_conf *conf, struct ta_str clus
     if (!job)
         return ta_fail(err, TA_ENOMEM, "checkpoint of a host");
     job->conf = conf;
+    job->source = conf->store;
     job->cluster = cluster;
     job->host = host;
     int r = ta_host_dir(job->dir, conf->root, cluster, host, err);

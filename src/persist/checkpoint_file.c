@@ -15,7 +15,7 @@ struct buffers {
     int64_t after_s;
 };
 
-static struct ta_column_key key_of(const struct ta_walk_series *series)
+struct ta_column_key ta_checkpoint_key(const struct ta_walk_series *series)
 {
     return (struct ta_column_key){.metric = series->metric,
                                   .type = ta_name_str(&series->type),
@@ -26,7 +26,7 @@ static void buffers_begin(struct buffers *b, struct ta_checkpoint_job *job,
                           const struct ta_walk_series *series)
 {
     b->job = job;
-    b->key = key_of(series);
+    b->key = ta_checkpoint_key(series);
     b->n = b->next = 0;
     b->after_s = INT64_MIN;
 }
@@ -34,8 +34,8 @@ static void buffers_begin(struct buffers *b, struct ta_checkpoint_job *job,
 static const struct ta_buffer_info *buffers_next(struct buffers *b)
 {
     if (b->next == b->n) {
-        b->n = ta_walk_buffers(b->job->conf->store, b->job->cluster, b->job->host, &b->key,
-                               b->after_s, b->info, BUFFER_BATCH);
+        b->n = ta_walk_buffers(b->job->source, b->job->cluster, b->job->host, &b->key, b->after_s,
+                               b->info, BUFFER_BATCH);
         b->next = 0;
         if (b->n == 0)
             return NULL;
@@ -43,12 +43,6 @@ static const struct ta_buffer_info *buffers_next(struct buffers *b)
     }
     return &b->info[b->next++];
 }
-
-/* Slots [first, end) of a buffer have their centre in [from, to). */
-struct part {
-    int64_t centre_s; /* of slot 0 */
-    uint32_t first, end;
-};
 
 static uint32_t slots_before(int64_t centre_s, int64_t freq_s, uint32_t len, int64_t t)
 {
@@ -60,7 +54,8 @@ static uint32_t slots_before(int64_t centre_s, int64_t freq_s, uint32_t len, int
     return n < len ? (uint32_t)n : len;
 }
 
-static bool part_of(const struct ta_buffer_info *b, int64_t from_s, int64_t to_s, struct part *out)
+bool ta_checkpoint_part_of(const struct ta_buffer_info *b, int64_t from_s, int64_t to_s,
+                           struct ta_checkpoint_part *out)
 {
     out->centre_s = b->start_s + b->freq_s / 2;
     out->first = slots_before(out->centre_s, b->freq_s, b->len, from_s);
@@ -68,7 +63,8 @@ static bool part_of(const struct ta_buffer_info *b, int64_t from_s, int64_t to_s
     return out->end > out->first;
 }
 
-static int64_t centre_of(const struct part *p, const struct ta_buffer_info *b, uint32_t slot)
+static int64_t centre_of(const struct ta_checkpoint_part *p, const struct ta_buffer_info *b,
+                         uint32_t slot)
 {
     return p->centre_s + (int64_t)slot * b->freq_s;
 }
@@ -89,8 +85,8 @@ static void series_extent(struct ta_checkpoint_job *job, const struct ta_walk_se
 
     buffers_begin(&all, job, series);
     while ((b = buffers_next(&all))) {
-        struct part p;
-        if (!part_of(b, from_s, to_s, &p))
+        struct ta_checkpoint_part p;
+        if (!ta_checkpoint_part_of(b, from_s, to_s, &p))
             continue;
         int64_t first = centre_of(&p, b, p.first);
         int64_t last = centre_of(&p, b, p.end - 1);
@@ -112,7 +108,7 @@ bool ta_checkpoint_plan(struct ta_checkpoint_job *job, int64_t from_s, int64_t t
     struct ta_walk_series series;
 
     for (bool is_first = true;
-         ta_walk_series_next(job->conf->store, job->cluster, job->host, is_first, &series);
+         ta_walk_series_next(job->source, job->cluster, job->host, is_first, &series);
          is_first = false)
         series_extent(job, &series, from_s, to_s, &all);
     if (all.first_s == INT64_MAX)
@@ -146,8 +142,8 @@ static int put_part(struct ta_checkpoint_job *job, struct ta_tree_writer *w,
 {
     for (uint32_t at = first; at < end;) {
         size_t n = end - at < TA_CHECKPOINT_WINDOW ? end - at : TA_CHECKPOINT_WINDOW;
-        int64_t got = ta_walk_slots(job->conf->store, job->cluster, job->host, &all->key,
-                                    b->start_s, at, job->window, n);
+        int64_t got = ta_walk_slots(job->source, job->cluster, job->host, &all->key, b->start_s, at,
+                                    job->window, n);
         /* Freed in this moment: the slots are missing, as they would be a moment later. */
         for (size_t i = got > 0 ? (size_t)got : 0; i < n; i++)
             job->window[i] = NAN;
@@ -172,8 +168,8 @@ static int put_array(struct ta_checkpoint_job *job, struct ta_tree_writer *w,
 
     buffers_begin(&all, job, series);
     while (r == TA_OK && (b = buffers_next(&all))) {
-        struct part p;
-        if (!part_of(b, range->from_s, range->to_s, &p))
+        struct ta_checkpoint_part p;
+        if (!ta_checkpoint_part_of(b, range->from_s, range->to_s, &p))
             continue;
         int64_t ahead = centre_of(&p, b, p.first) - first_s;
         if (ahead < 0 || ahead % b->freq_s != 0 || (uint64_t)(ahead / b->freq_s) < done)
@@ -245,13 +241,13 @@ static int put_series(struct ta_checkpoint_job *job, struct ta_tree_writer *w, s
 static int put_host(struct ta_checkpoint_job *job, struct ta_tree_writer *w,
                     const struct ta_checkpoint_range *range, struct ta_err *err)
 {
-    struct ta_metrics *metrics = ta_store_metrics(job->conf->store);
+    struct ta_metrics *metrics = ta_store_metrics(job->source);
     struct ta_walk_series series;
     struct place at = {0};
     int r = TA_OK;
 
-    for (bool is_first = true; r == TA_OK && ta_walk_series_next(job->conf->store, job->cluster,
-                                                                 job->host, is_first, &series);
+    for (bool is_first = true;
+         r == TA_OK && ta_walk_series_next(job->source, job->cluster, job->host, is_first, &series);
          is_first = false)
         r = put_series(job, w, &at, metrics, &series, range, err);
     ta_metrics_unref(metrics);

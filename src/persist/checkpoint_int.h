@@ -4,6 +4,7 @@
 
 #include "persist/checkpoint.h"
 #include "persist/host_files.h"
+#include "store/walk.h"
 
 enum { TA_CHECKPOINT_WINDOW = 512 };
 
@@ -12,8 +13,8 @@ struct ta_checkpoint_job {
     const struct ta_checkpoint_conf *conf;
     struct ta_str cluster, host;
     struct ta_host_files files;
-    const struct ta_host_file *old; /* the file being written again; NULL: a new range */
-    bool has_dir;                   /* the host's directory was made sure of */
+    struct ta_store *source; /* what is written: the store, or what was merged from it and a file */
+    bool has_dir;            /* the host's directory was made sure of */
     uint64_t n_written, n_again, n_samples, n_bytes;
     char dir[TA_PATH_MAX];
     unsigned char buffer[TA_TREE_BUFFER];
@@ -33,5 +34,22 @@ bool ta_checkpoint_plan(struct ta_checkpoint_job *job, int64_t from_s, int64_t t
 /* Writes the range as <from>.<format>, durable but for its directory entry. */
 int ta_checkpoint_file(struct ta_checkpoint_job *job, const struct ta_checkpoint_range *range,
                        bool is_again, struct ta_err *err);
+
+/* Slots [first, end) of a buffer, whose centres lie in a range. */
+struct ta_checkpoint_part {
+    int64_t centre_s; /* of slot 0 */
+    uint32_t first, end;
+};
+
+/* false: none of its slots has its centre in [from, to). */
+bool ta_checkpoint_part_of(const struct ta_buffer_info *b, int64_t from_s, int64_t to_s,
+                           struct ta_checkpoint_part *out);
+
+struct ta_column_key ta_checkpoint_key(const struct ta_walk_series *series);
+
+/* A store with what the file holds and, over it, what the store holds of its range. To be freed with
+ * ta_store_free. */
+int ta_checkpoint_merge(struct ta_checkpoint_job *job, const struct ta_host_file *f,
+                        struct ta_store **out, struct ta_err *err);
 
 #endif

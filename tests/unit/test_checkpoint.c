@@ -118,6 +118,7 @@ static void read_files(struct bench *b, struct found *f)
 {
     struct ta_host_files files;
     static unsigned char bytes[1 << 20];
+    int64_t before_to = 0;
 
     memset(f, 0, sizeof(*f));
     assert_int_equal(ta_host_files_read(&files, &b->mem.vfs, "root/c/h", &ta_heap, NULL), TA_OK);
@@ -125,6 +126,8 @@ static void read_files(struct bench *b, struct found *f)
         char path[TA_PATH_MAX];
         struct ta_file *file = NULL;
         const unsigned char *p = bytes + 20;
+        if (files.at[i].format != TA_TREE_BIN)
+            continue; /* replaced by a .bin of the same name */
         ta_host_file_path(path, "root/c/h", files.at[i].from_s, TA_TREE_BIN, "", NULL);
         assert_int_equal(ta_open(&b->mem.vfs, path, TA_OPEN_READ, 0, &file, NULL), TA_OK);
         int64_t len = ta_pread_full(file, bytes, sizeof(bytes), 0, NULL);
@@ -134,9 +137,10 @@ static void read_files(struct bench *b, struct found *f)
         assert_int_equal(p - bytes, len);
         for (size_t k = before; k < f->n; k++)
             assert_true(f->slot[k].ts >= files.at[i].from_s && f->slot[k].ts < files.at[i].to_s);
-        assert_true(i == 0 || files.at[i].from_s >= files.at[i - 1].to_s);
+        assert_true(f->files == 0 || files.at[i].from_s >= before_to);
+        before_to = files.at[i].to_s;
+        f->files++;
     }
-    f->files = files.n;
     ta_host_files_done(&files);
     for (size_t level = 0; level < 2; level++)
         for (size_t i = 1; i < f->n_starts[level]; i++)
@@ -213,6 +217,34 @@ static void a_late_sample_goes_into_the_file_that_covers_its_time(void **state)
     assert_int_equal(found.n, 101);
     assert_int_equal(count_of(&found, "", NOW + 50 * 60, 0.5f), 1);
     bench_close(&b);
+}
+
+static void what_memory_let_go_of_stays_in_a_file_that_is_written_again(void **state)
+{
+    struct bench b = {0};
+    const struct ta_str host[] = {TA_STR("c"), TA_STR("h")};
+
+    (void)state;
+    for (enum ta_tree_format format = TA_TREE_BIN; format <= TA_TREE_JSON; format++) {
+        bench_open(&b);
+        b.conf.format = format;
+        for (int64_t i = 0; i < 1100; i++) {
+            put(&b, "", NOW + i * 60, (double)i);
+            put(&b, "socket0", NOW + i * 60, (double)-i);
+        }
+        run(&b, TA_CHECKPOINT_ALL);
+        assert_true(ta_store_free_before(b.store, host, 2, NOW + 600 * 60) > 0);
+        put(&b, "", NOW + 700 * 60, 0.25);
+        b.conf.format = TA_TREE_BIN;
+        struct ta_checkpoint_counts c = run(&b, TA_CHECKPOINT_ALL);
+        assert_int_equal(c.files_again, 1);
+        read_files(&b, &found);
+        assert_int_equal(found.n, 2200);
+        assert_int_equal(count_of(&found, "", NOW + 3 * 60, 3), 1);
+        assert_int_equal(count_of(&found, "socket0", NOW + 511 * 60, -511), 1);
+        assert_int_equal(count_of(&found, "", NOW + 700 * 60, 0.25f), 1);
+        bench_close(&b);
+    }
 }
 
 static void data_older_than_every_file_gets_a_file_before_them(void **state)
@@ -310,6 +342,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(slots_before_the_boundary_are_in_one_file_and_the_rest_in_the_next),
         cmocka_unit_test(a_late_sample_goes_into_the_file_that_covers_its_time),
+        cmocka_unit_test(what_memory_let_go_of_stays_in_a_file_that_is_written_again),
         cmocka_unit_test(data_older_than_every_file_gets_a_file_before_them),
         cmocka_unit_test(a_new_phase_begins_a_new_file),
         cmocka_unit_test(a_failed_run_is_made_good_by_the_next),
