@@ -1,10 +1,9 @@
 /* recover_host.c - one host's checkpoint files and its current.wal into the store. */
 #include "persist/recover_int.h"
-#include "persist/tree_read.h"
+#include "persist/tree_load.h"
 #include "store/walk.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 
 static enum ta_recover_kind kind_of(enum ta_tree_format format)
@@ -14,72 +13,20 @@ static enum ta_recover_kind kind_of(enum ta_tree_format format)
 
 /* ---- one checkpoint file ------------------------------------------------------------------------- */
 
-/* Which series an event stream stands in. */
-struct array {
-    struct ta_column_key key;
-    int64_t freq_s, next_s; /* left edge of the next value's slot */
-    bool is_wanted;
-};
-
-static void begin_array(struct ta_recover_job *job, const struct ta_tree_reader *t,
-                        const struct ta_tree_event *ev, struct array *a)
+static void add_damage(void *self, const struct ta_tree_event *ev)
 {
-    int metric = ta_metrics_find(job->metrics, ev->name);
-
-    *a = (struct array){.freq_s = ev->freq_s, .next_s = ev->start_s - ev->freq_s / 2};
-    a->key.metric = (uint32_t)(metric < 0 ? 0 : metric);
-    if (ev->depth > 0)
-        a->key.type = ta_tree_level_name(t, 1);
-    if (ev->depth > 1)
-        a->key.stype = ta_tree_level_name(t, 2);
-    a->is_wanted = metric >= 0 && ev->depth <= 2 && (ev->depth < 1 || a->key.type.len > 0) &&
-                   (ev->depth < 2 || a->key.stype.len > 0);
-}
-
-static uint64_t count_present(const double *v, size_t n)
-{
-    uint64_t present = 0;
-
-    for (size_t i = 0; i < n; i++)
-        present += isnan(v[i]) ? 0u : 1u;
-    return present;
-}
-
-static int add_values(struct ta_restore *to, const struct ta_tree_event *ev, struct array *a,
-                      struct ta_recover_counts *c, struct ta_err *err)
-{
-    uint64_t present = count_present(ev->values, ev->n);
-
-    if (!a->is_wanted) {
-        c->skipped += present;
-        return TA_OK;
-    }
-    int r = ta_restore_add(to, &a->key, a->next_s, a->freq_s, ev->values, ev->n, err);
-    if (r == TA_ENOMEM)
-        return r;
-    *(r < 0 ? &c->skipped : &c->samples) += present;
-    a->next_s += (int64_t)ev->n * a->freq_s;
-    return TA_OK;
+    ta_damage_add(self, ev->at, ev->bytes, ev->why);
 }
 
 /* Reads the whole file. TA_ENOMEM, or an error of the disk; damage is in *d. */
 static int load_tree(struct ta_recover_job *job, struct ta_tree_reader *t, struct ta_restore *to,
                      struct ta_recover_counts *c, struct ta_damage *d, struct ta_err *err)
 {
-    struct ta_tree_event ev;
-    struct array a = {0};
-    int r;
+    struct ta_tree_load counts = {0};
+    int r = ta_tree_load(t, to, job->metrics, add_damage, d, &counts, err);
 
-    while ((r = ta_tree_next(t, &ev, err)) > 0) {
-        if (ev.kind == TA_TREE_METRIC)
-            begin_array(job, t, &ev, &a);
-        else if (ev.kind == TA_TREE_VALUES)
-            r = add_values(to, &ev, &a, c, err);
-        else if (ev.kind == TA_TREE_DAMAGE)
-            ta_damage_add(d, ev.at, ev.bytes, ev.why);
-        if (r < 0)
-            break;
-    }
+    c->samples += counts.samples;
+    c->skipped += counts.skipped;
     return r;
 }
 
