@@ -73,7 +73,7 @@ static void print_text(const struct ta_bench_work *work, const struct ta_pump_re
            (double)h->max / 1e3);
     if (after->cpu_ns)
         printf("server: %.0f ns of CPU time a %s (user and system), %s anonymous memory\n",
-               work->n ? (double)(after->cpu_ns - before->cpu_ns) / (double)work->n : 0, work->name,
+               work->n ? (double)(after->cpu_ns - before->cpu_ns) / (double)work->n : 0, work->one,
                ta_format_size(size, after->anon_bytes));
     if (r->bad)
         printf("%llu answers were not 200, the first: %s\n", (unsigned long long)r->bad,
