@@ -55,10 +55,9 @@ static struct digest scan(const struct ta_line_options *options, const char *at,
     ta_line_init(&s, options);
     for (;;) {
         struct ta_line_result res;
-        char *copy = malloc(end - used + 1);
+        char *block = malloc(end - used ? end - used : 1); /* exact: one byte more is seen */
         if (end > used)
-            memcpy(copy, at + used, end - used);
-        char *block = realloc(copy, end - used ? end - used : 1);
+            memcpy(block, at + used, end - used);
         ta_line_scan(&s, &side, (struct ta_str){block, end - used}, end == len, out,
                      TA_LINE_BATCH_MAX, &res);
         if (res.used > end - used || (res.stop != TA_LINE_DRAINED && res.used == 0 && res.n == 0))
