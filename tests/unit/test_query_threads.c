@@ -1,7 +1,8 @@
-/* Queries while samples come and go: every answer is whole and holds only what was ever stored. */
+/* Queries while lines come in and samples go by retention and by request: every answer is whole
+ * and holds only what was ever stored. */
 #include "ask.h"
 #include "feed.h"
-#include "store/write.h"
+#include "ingest/ingest.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,47 +14,77 @@
 #include <cmocka.h>
 
 #include <pthread.h>
+#include <sched.h>
 
 enum { T0 = 1700000000, TICKS = 1500, HOSTS = 3, THREADS = 8, QUERIES = 60 };
 
 struct shared {
     struct ta_store *store;
+    _Atomic int tick, kept; /* written to the end; seen by the keeper */
     _Atomic int is_over;
 };
 
-static void write_tick(struct ta_store *s, int host, int tick)
+/* A tick of a host as the collector sends it. */
+static void write_tick(struct ta_ingest *in, int host, int tick)
 {
-    char name[16];
-    struct ta_writer w;
+    struct ta_feed f;
+    char text[THREADS * 80];
+    size_t n = 0, used;
+    int64_t now = T0 + 60 * tick;
 
-    snprintf(name, sizeof(name), "h%d", host);
-    assert_int_equal(ta_writer_begin(&w, s, TA_STR("c"), ta_str(name), T0 + 60 * tick, NULL),
-                     TA_OK);
-    for (int t = 0; t < THREADS; t++) {
-        char type[16];
-        snprintf(type, sizeof(type), "hwthread%d", t);
-        struct ta_column_key key = {0, ta_str(type), TA_STR("")};
-        int64_t col = ta_writer_column(&w, &key);
-        assert_true(col >= 0);
-        assert_int_equal(ta_writer_append(&w, (uint32_t)col, T0 + 60 * tick, 1), TA_OK);
-    }
-    ta_writer_end(&w);
+    for (int t = 0; t < THREADS; t++)
+        n +=
+            (size_t)snprintf(text + n, sizeof(text) - n,
+                             "flops,cluster=c,hostname=h%d,type=hwthread,type-id=%d value=1 %lld\n",
+                             host, t, (long long)now);
+    assert_int_equal(ta_feed_init(&f, &ta_heap, TA_STR(""), NULL, now), TA_OK);
+    assert_int_equal(ta_ingest_feed(in, &f, (struct ta_str){text, n}, now, &used, NULL), TA_OK);
+    assert_int_equal(ta_ingest_end(in, &f, true, now, NULL), TA_OK);
+    assert_int_equal(f.counts.stored, THREADS);
+    ta_feed_done(&f);
+}
+
+static struct ta_ingest *new_ingest(struct ta_store *store)
+{
+    struct ta_ingest_conf conf = {.store = store, .alloc = &ta_heap, .max_future_s = -1};
+    struct ta_ingest *in = NULL;
+
+    assert_int_equal(ta_ingest_new(&in, &conf, NULL), TA_OK);
+    return in;
 }
 
 static void *writer(void *arg)
 {
     struct shared *sh = arg;
+    struct ta_ingest *in = new_ingest(sh->store);
 
     for (int tick = 0; tick < TICKS; tick++) {
         for (int h = 0; h < HOSTS; h++)
-            write_tick(sh->store, h, tick);
-        if (tick % 64 == 0)
-            while (ta_store_keep(sh->store, T0 + 60 * tick, T0, 1000) > 0)
-                continue;
-        if (tick % 700 == 699)
-            ta_store_free_before(sh->store, NULL, 0, T0 + 60 * (tick - 600));
+            write_tick(in, h, tick);
+        sh->tick = tick;
+        while (sh->kept < tick - 100)
+            sched_yield();
     }
+    ta_ingest_free(in);
     sh->is_over = 1;
+    return NULL;
+}
+
+/* Compresses, retires what is old but for one host in use, and frees that one's on request. */
+static void *keeper(void *arg)
+{
+    static const struct ta_str in_use[] = {TA_STR("c"), TA_STR("h2")};
+    struct shared *sh = arg;
+    struct ta_node used = {in_use[0], in_use[1]};
+
+    while (!sh->is_over) {
+        int tick = sh->tick;
+        int64_t now = T0 + 60 * tick;
+        (void)ta_store_keep(sh->store, now, T0, 1000);
+        assert_true(ta_store_retain(sh->store, now - 60 * 600, &used, 1, NULL) >= 0);
+        ta_store_free_before(sh->store, in_use, 2, now - 60 * 700);
+        sh->kept = tick;
+    }
     return NULL;
 }
 
@@ -92,20 +123,28 @@ static void *reader(void *arg)
 static void answers_are_whole_while_samples_come_and_go(void **state)
 {
     struct shared sh = {.store = feed_store(&ta_heap, "flops 60 sum")};
-    pthread_t w, r[2];
+    struct ta_store_counts counts;
+    struct ta_ingest *in;
+    pthread_t w, k, r[2];
     void *n_bad = NULL;
 
     (void)state;
     assert_non_null(sh.store);
-    write_tick(sh.store, 0, 0);
+    in = new_ingest(sh.store);
+    write_tick(in, 0, 0);
+    ta_ingest_free(in);
     assert_int_equal(pthread_create(&w, NULL, writer, &sh), 0);
+    assert_int_equal(pthread_create(&k, NULL, keeper, &sh), 0);
     for (int i = 0; i < 2; i++)
         assert_int_equal(pthread_create(&r[i], NULL, reader, &sh), 0);
     assert_int_equal(pthread_join(w, NULL), 0);
+    assert_int_equal(pthread_join(k, NULL), 0);
     for (int i = 0; i < 2; i++) {
         assert_int_equal(pthread_join(r[i], &n_bad), 0);
         assert_int_equal((intptr_t)n_bad, 0);
     }
+    ta_store_counts(sh.store, &counts);
+    assert_true(counts.freed_buffers > 0); /* samples went meanwhile */
     ta_store_free(sh.store);
 }
 
