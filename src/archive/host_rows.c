@@ -34,7 +34,7 @@ static const struct ta_pq_column plain_columns[] = {
     STRING("metric", true),
     STRING("scope", false),
     STRING("scope_id", false),
-    INTEGER("timestamp", TA_PQ_RLE_DICTIONARY, true),
+    INTEGER("timestamp", TA_PQ_DELTA_BINARY_PACKED, true),
     INTEGER("frequency", TA_PQ_RLE_DICTIONARY, false),
     {.name = "value", .type = TA_PQ_FLOAT, .encoding = TA_PQ_PLAIN, .cuts = true},
 };

@@ -21,7 +21,7 @@ enum ta_arc_column {
     TA_ARC_COLUMNS
 };
 
-/* The schema; `plain` for readers that know neither byte-stream-split nor delta pages. */
+/* The schema; `plain` for readers that do not know byte-stream-split pages. */
 const struct ta_pq_schema *ta_arc_schema(bool plain);
 
 /* What a host's rows go into, and how many there were. */

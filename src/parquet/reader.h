@@ -96,6 +96,10 @@ int ta_pq_cursor_next(struct ta_pq_cursor *c, uint64_t max, struct ta_pq_batch *
 uint32_t ta_pq_cursor_pages(const struct ta_pq_cursor *c);
 unsigned ta_pq_cursor_encoding(const struct ta_pq_cursor *c);
 
+/* Reads the whole file: out[n_columns] as ta_pq_writer_digests would give them for `schema`. */
+int ta_pq_reader_digests(struct ta_pq_reader *r, const struct ta_pq_schema *schema, uint64_t *out,
+                         struct ta_err *err);
+
 /* Reads the whole file and compares: rows, and each column's digest with `digests` as ta_pq_writer_digests
  * gave them for `schema`. TA_EFORMAT names what differs. */
 int ta_pq_reader_verify(struct ta_pq_reader *r, const struct ta_pq_schema *schema, uint64_t rows,
