@@ -16,7 +16,7 @@
 
 struct values {
     const char *checkpoints, *archive, *cluster, *mode, *encoding, *state;
-    const char *endpoint, *region, *ca_file;
+    const char *endpoint, *region, *ca_file, *layout;
     int64_t before_s, level;
     uint64_t memory;
     bool keep, json, quiet;
@@ -55,6 +55,12 @@ static const struct ta_option rows[] = {
      .kind = TA_OPT_SWITCH,
      .offset = AT(keep),
      .help = "leave the checkpoint files (archived again by the next run)"},
+    {.name = "layout",
+     .kind = TA_OPT_CHOICE,
+     .offset = AT(layout),
+     .rule = "flat|hive",
+     .default_ = "flat",
+     .help = "hive: cluster=<c>/date=<d>/<before>.parquet, rows by their day in UTC"},
     {.name = "value-encoding",
      .kind = TA_OPT_CHOICE,
      .offset = AT(encoding),
@@ -295,6 +301,7 @@ static int run(const struct ta_command *self, int argc, char **argv)
         .state = v.state     ? v.state
                  : to_bucket ? bucket.state
                              : NULL,
+        .layout = strcmp(v.layout, "hive") == 0 ? TA_ARCHIVE_HIVE : TA_ARCHIVE_FLAT,
         .mode = deletes ? TA_ARCHIVE_DELETE : TA_ARCHIVE_PARQUET,
         .before_s = v.before_s ? v.before_s : ta_now_s(&ta_clock_system),
         .cluster = v.cluster,

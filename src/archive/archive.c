@@ -107,65 +107,75 @@ static void note_failed(struct ta_archive_run *run, const char *cluster, const s
     ta_logf(run->conf->log, TA_LOG_ERROR, "archiving cluster %s: %s", cluster, why->text);
 }
 
-static void note_host(struct ta_archive_run *run, struct ta_str host, const struct ta_err *why)
+void ta_archive_note_host(struct ta_archive_run *run, struct ta_str host, const struct ta_err *why)
 {
     run->result->hosts_failed++;
     ta_logf(run->conf->log, TA_LOG_ERROR, "archiving host %.*s of cluster %s: %s", TA_STR_FMT(host),
             run->cluster, why->text);
 }
 
-static void tell(struct ta_archive_run *run)
+void ta_archive_tell(struct ta_archive_run *run)
 {
     if (run->conf->on_progress)
         run->conf->on_progress(run->conf->progress_data, &run->result->done);
 }
 
-/* The name that the next output gets: the first that is free. */
-static int choose_name(struct ta_archive_run *run, char out[static TA_PATH_MAX], struct ta_err *err)
+int ta_archive_name(struct ta_archive_run *run, const char *folder, unsigned *next,
+                    char out[static TA_PATH_MAX], struct ta_err *err)
 {
-    for (unsigned i = 1; i < 100000; i++) {
+    while (*next < 100000) {
+        unsigned i = (*next)++;
         char tail[32] = "";
         if (i > 1)
             snprintf(tail, sizeof(tail), "-%u", i);
-        int n = snprintf(out, TA_PATH_MAX, "%s/%" PRId64 "%s.parquet", run->cluster,
-                         run->conf->before_s, tail);
+        int n = snprintf(out, TA_PATH_MAX, "%s/%" PRId64 "%s.parquet", folder, run->conf->before_s,
+                         tail);
         if (n < 0 || n >= TA_PATH_MAX)
-            return ta_fail(err, TA_ERANGE, "%s: name too long", run->cluster);
+            return ta_fail(err, TA_ERANGE, "%s: name too long", folder);
         int r = run->place->exists(run->place, out, err);
         if (r <= 0)
             return r;
     }
-    return ta_fail(err, TA_ERANGE, "%s: too many files of one time", run->cluster);
+    return ta_fail(err, TA_ERANGE, "%s: too many files of one time", folder);
 }
 
-/* Finishes the open output, records it with its sources, publishes it and deletes them. */
-static int commit(struct ta_archive_run *run, struct ta_err *err)
+int ta_archive_commit(struct ta_archive_run *run, struct ta_err *err)
 {
     struct ta_arc_effects effects = {0};
-    char name[TA_PATH_MAX];
-    bool has_rows;
+    int r = ta_arc_journal_commit(&run->journal, err);
 
-    int r = ta_arc_output_finish(&run->output, ta_str(run->cluster), err);
     if (r < 0)
         return r;
-    has_rows = run->output.rows > 0;
-    if (has_rows) {
-        r = choose_name(run, name, err);
-        if (r >= 0)
-            r = ta_arc_journal_output(&run->journal, run->output.temporary, name, err);
-    }
-    if (r >= 0)
-        r = ta_arc_journal_commit(&run->journal, err);
-    if (r < 0)
-        return r;
-    run->result->done.bytes_out += has_rows ? run->output.bytes : 0;
-    ta_arc_output_end(&run->output, has_rows);
     ta_arc_journal_done(&run->journal);
     r = ta_arc_journal_execute(run->conf->vfs, run->state, run->conf->checkpoints, run->place,
                                &run->budget.alloc, run->conf->log, &effects, err);
     run->result->outputs += effects.published;
     run->result->files += effects.deleted;
     run->is_stuck = r < 0;
+    return r;
+}
+
+/* Finishes the open output, records it with its sources, publishes it and deletes them. */
+static int commit(struct ta_archive_run *run, struct ta_err *err)
+{
+    char name[TA_PATH_MAX];
+    unsigned next = 1;
+
+    int r = ta_arc_output_finish(&run->output, ta_str(run->cluster), err);
+    if (r < 0)
+        return r;
+    bool has_rows = run->output.rows > 0;
+    if (has_rows) {
+        r = ta_archive_name(run, run->cluster, &next, name, err);
+        if (r >= 0)
+            r = ta_arc_journal_output(&run->journal, run->output.temporary, name, err);
+        run->result->done.bytes_out += run->output.bytes;
+    }
+    /* From the record on the temporary file is the journal's business. */
+    if (r >= 0) {
+        ta_arc_output_end(&run->output, has_rows);
+        r = ta_archive_commit(run, err);
+    }
     return r;
 }
 
@@ -197,11 +207,11 @@ static int fill_output(struct ta_archive_run *run, const struct names *hosts, bo
         struct ta_err why = {0};
         if (skip[i])
             continue;
-        int r = ta_archive_host(run, names_at(hosts)[i], has_sources, &why);
+        int r = ta_archive_host(run, names_at(hosts)[i], NULL, has_sources, &why);
         if (r == TA_ECANCELED || run->is_output_broken)
             return ta_fail(err, r, "%s", why.text);
         if (r < 0) {
-            note_host(run, names_at(hosts)[i], &why);
+            ta_archive_note_host(run, names_at(hosts)[i], &why);
             skip[i] = true;
             if (run->is_output_spoilt) {
                 give_up(run);
@@ -216,7 +226,7 @@ static int fill_output(struct ta_archive_run *run, const struct names *hosts, bo
             }
         }
         run->result->done.hosts_done++;
-        tell(run);
+        ta_archive_tell(run);
         if (ta_arc_output_is_full(&run->output)) {
             i++;
             break;
@@ -232,6 +242,10 @@ static int archive_hosts(struct ta_archive_run *run, const struct names *hosts, 
     size_t at = 0;
     int r = skip ? TA_OK : ta_fail(err, TA_ENOMEM, "no memory for %zu hosts", hosts->n);
 
+    if (r >= 0 && run->conf->layout == TA_ARCHIVE_HIVE) {
+        r = ta_archive_by_days(run, names_at(hosts), hosts->n, skip, err);
+        at = hosts->n;
+    }
     while (r >= 0 && at < hosts->n) {
         bool has_sources = false;
         r = begin_output(run, err);
@@ -253,9 +267,9 @@ static int delete_hosts(struct ta_archive_run *run, const struct names *hosts, s
             return ta_fail(err, TA_ECANCELED, "stopped");
         int r = ta_archive_delete(run, names_at(hosts)[i], &why);
         if (r < 0)
-            note_host(run, names_at(hosts)[i], &why);
+            ta_archive_note_host(run, names_at(hosts)[i], &why);
         run->result->done.hosts_done++;
-        tell(run);
+        ta_archive_tell(run);
     }
     return TA_OK;
 }
@@ -350,6 +364,13 @@ static int open_state(struct ta_archive_run *run, struct ta_err *err)
         r = ta_open(conf->vfs, path,
                     TA_OPEN_READ | TA_OPEN_WRITE | TA_OPEN_CREATE | TA_OPEN_TRUNCATE, 0600,
                     &run->spool, err);
+    if (r >= 0) {
+        struct ta_stat st;
+        r = ta_pwrite_full(run->spool, "", 1, 0, err); /* so that its time is now */
+        if (r >= 0)
+            r = conf->vfs->stat(conf->vfs, path, &st, err);
+        run->began_ns = r >= 0 ? st.mtime_ns : 0;
+    }
     return r;
 }
 

@@ -26,6 +26,13 @@
 
 enum ta_archive_mode { TA_ARCHIVE_PARQUET, TA_ARCHIVE_DELETE };
 
+enum ta_archive_layout {
+    TA_ARCHIVE_FLAT, /* <cluster>/<before>.parquet, as the reference names them */
+    TA_ARCHIVE_HIVE /* cluster=<cluster>/date=<YYYY-MM-DD>/<before>.parquet: rows by their day (UTC). The
+                        checkpoints are looked through once for each day; all days of a cluster are
+                        published together */
+};
+
 enum { TA_ARCHIVE_MEMORY_MIN = 12 << 20, TA_ARCHIVE_MEMORY_DEFAULT = 24 << 20 };
 
 struct ta_archive_progress {
@@ -44,6 +51,7 @@ struct ta_archive_conf {
         state; /* lock, journal, temporary files; NULL = ARCHIVE/.tarn. With the directory target on the
                           same file system as it */
     enum ta_archive_mode mode;
+    enum ta_archive_layout layout;
     int64_t before_s; /* a file goes when its range ends at or before this; also names the output */
     const char *cluster; /* only this one; NULL = all */
     bool keep;           /* leave the sources: running again archives them again */

@@ -9,7 +9,7 @@ enum { PARTS_MAX = 1024, PENDING_MAX = 16 };
 /* The host's files whose whole range lies before the limit. A file without a usable range counts by its
  * name alone. */
 static size_t choose(const struct ta_archive_run *run, const struct ta_host_files *found,
-                     struct ta_arc_file *out)
+                     const struct ta_archive_window *w, struct ta_arc_file *out)
 {
     int64_t before_s = run->conf->before_s;
     size_t n = 0;
@@ -17,7 +17,10 @@ static size_t choose(const struct ta_archive_run *run, const struct ta_host_file
     for (size_t i = 0; i < found->n; i++) {
         const struct ta_host_file *f = &found->at[i];
         int64_t end_s = f->to_s > f->from_s ? f->to_s : f->from_s;
-        if (f->from_s < before_s && (f->is_damaged || end_s <= before_s))
+        if (f->from_s >= before_s || (!f->is_damaged && end_s > before_s))
+            continue;
+        if (!w ||
+            (f->from_s < w->to_s + TA_ARCHIVE_SLACK_S && end_s + TA_ARCHIVE_SLACK_S >= w->from_s))
             out[n++] = (struct ta_arc_file){.name = *f};
     }
     return n;
@@ -110,10 +113,14 @@ static int write_parts(struct ta_archive_run *run, struct ta_arc_host *h, struct
     return TA_OK;
 }
 
-static int note_sources(struct ta_archive_run *run, struct ta_str host, struct ta_err *err)
+static int note_sources(struct ta_archive_run *run, struct ta_str host,
+                        const struct ta_archive_window *w, struct ta_err *err)
 {
     for (size_t i = 0; i < run->index.n_files; i++) {
         const struct ta_arc_file *f = &run->index.files[i];
+        int64_t end_s = f->name.to_s > f->name.from_s ? f->name.to_s : f->name.from_s;
+        if (w && end_s + TA_ARCHIVE_SLACK_S >= w->to_s)
+            continue; /* the next window has it, too */
         int r = ta_arc_output_source(&run->output, host, f, err);
         if (r >= 0 && !run->conf->keep)
             r = ta_arc_journal_source(&run->journal, ta_str(run->cluster), host, f, err);
@@ -127,24 +134,27 @@ static int note_sources(struct ta_archive_run *run, struct ta_str host, struct t
 }
 
 static int archive_files(struct ta_archive_run *run, struct ta_str host, struct ta_arc_file *files,
-                         size_t n_files, bool *has_sources, struct ta_err *err)
+                         size_t n_files, const struct ta_archive_window *w, bool *has_sources,
+                         struct ta_err *err)
 {
     struct ta_arc_host h = {.cluster = ta_str(run->cluster),
                             .host = host,
                             .writer = run->output.writer,
-                            .from_s = INT64_MIN,
-                            .to_s = INT64_MAX,
+                            .from_s = w ? w->from_s : INT64_MIN,
+                            .to_s = w ? w->to_s : INT64_MAX,
                             .stop = run->conf->stop};
     int r = ta_arc_index_begin(&run->index, run->conf->checkpoints, ta_str(run->cluster), host,
                                files, n_files, err);
 
+    run->index.slack_s = w ? TA_ARCHIVE_SLACK_S : 0;
+    run->index.newest_ns = w ? run->began_ns : INT64_MAX;
     if (r >= 0)
         r = write_parts(run, &h, err);
     run->result->done.rows += h.rows;
     run->is_output_spoilt = r < 0 && h.rows > 0;
     run->is_output_broken |= run->output.is_broken;
     if (r >= 0)
-        r = note_sources(run, host, err);
+        r = note_sources(run, host, w, err);
     if (r >= 0 && run->index.n_files)
         *has_sources = true;
     ta_arc_index_end(&run->index);
@@ -152,7 +162,8 @@ static int archive_files(struct ta_archive_run *run, struct ta_str host, struct 
 }
 
 /* Lists the host and picks its old files: *out of *out_n, released with found->n places. */
-static int list_host(struct ta_archive_run *run, struct ta_str host, struct ta_host_files *found,
+static int list_host(struct ta_archive_run *run, struct ta_str host,
+                     const struct ta_archive_window *w, struct ta_host_files *found,
                      struct ta_arc_file **out, size_t *out_n, struct ta_err *err)
 {
     char dir[TA_PATH_MAX];
@@ -175,25 +186,46 @@ static int list_host(struct ta_archive_run *run, struct ta_str host, struct ta_h
         ta_host_files_done(found);
         return ta_fail(err, TA_ENOMEM, "no memory for %zu checkpoint files", found->n);
     }
-    *out_n = choose(run, found, *out);
+    *out_n = choose(run, found, w, *out);
     return TA_OK;
 }
 
-int ta_archive_host(struct ta_archive_run *run, struct ta_str host, bool *has_sources,
-                    struct ta_err *err)
+int ta_archive_host(struct ta_archive_run *run, struct ta_str host,
+                    const struct ta_archive_window *window, bool *has_sources, struct ta_err *err)
 {
     struct ta_host_files found = {0};
     struct ta_arc_file *files = NULL;
     size_t n = 0;
-    int r = list_host(run, host, &found, &files, &n, err);
+    int r = list_host(run, host, window, &found, &files, &n, err);
 
     if (r < 0)
         return r;
     if (n)
-        r = archive_files(run, host, files, n, has_sources, err);
+        r = archive_files(run, host, files, n, window, has_sources, err);
     ta_release(&run->index_budget.alloc, files, (found.n + 1) * sizeof(*files));
     ta_host_files_done(&found);
     return r;
+}
+
+int ta_archive_range(struct ta_archive_run *run, struct ta_str host,
+                     struct ta_archive_window *range, struct ta_err *err)
+{
+    struct ta_host_files found = {0};
+    struct ta_arc_file *files = NULL;
+    size_t n = 0;
+    int r = list_host(run, host, NULL, &found, &files, &n, err);
+
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < n; i++) {
+        const struct ta_host_file *f = &files[i].name;
+        int64_t end_s = f->to_s > f->from_s ? f->to_s : f->from_s;
+        range->from_s = f->from_s < range->from_s ? f->from_s : range->from_s;
+        range->to_s = end_s > range->to_s ? end_s : range->to_s;
+    }
+    ta_release(&run->index_budget.alloc, files, (found.n + 1) * sizeof(*files));
+    ta_host_files_done(&found);
+    return TA_OK;
 }
 
 int ta_archive_delete(struct ta_archive_run *run, struct ta_str host, struct ta_err *err)
@@ -204,7 +236,7 @@ int ta_archive_delete(struct ta_archive_run *run, struct ta_str host, struct ta_
     char dir[TA_PATH_MAX];
     char path[TA_PATH_MAX];
     size_t n = 0;
-    int r = list_host(run, host, &found, &files, &n, err);
+    int r = list_host(run, host, NULL, &found, &files, &n, err);
 
     if (r < 0)
         return r;

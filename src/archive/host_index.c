@@ -23,6 +23,7 @@ void ta_arc_index_init(struct ta_arc_index *x, struct ta_vfs *vfs, struct ta_fil
                        struct ta_alloc *alloc)
 {
     memset(x, 0, sizeof(*x));
+    x->newest_ns = INT64_MAX;
     x->vfs = vfs;
     x->alloc = alloc;
     x->spool = spool;
@@ -179,6 +180,10 @@ static int add_entry(struct ta_arc_index *x, uint32_t file, const struct ta_tree
         return TA_OK;
     if (s->freq_s > UINT32_MAX)
         return ta_fail(err, TA_EFORMAT, "a frequency of %" PRId64 " s", s->freq_s);
+    const struct ta_host_file *name = &x->files[file].name;
+    int64_t last_s = s->start_s + (int64_t)(s->n - 1) * s->freq_s;
+    if (x->slack_s && (s->start_s < name->from_s - x->slack_s || last_s > name->to_s + x->slack_s))
+        return ta_fail(err, TA_EFORMAT, "values far outside the range of their file");
     int64_t i = find_series(x, s);
     if (i < 0)
         return no_memory(err);
@@ -321,6 +326,8 @@ int ta_arc_index_add(struct ta_arc_index *x, uint32_t file, struct ta_err *err)
         return r;
     f->bytes = st.size;
     f->mtime_ns = st.mtime_ns;
+    if (st.mtime_ns > x->newest_ns)
+        return ta_fail(err, TA_ESTATE, "%s was written while it was archived", path);
     r = f->name.format == TA_TREE_BIN ? add_bin(x, file, err) : add_json(x, file, err);
     return r < 0 ? ta_fail_context(err, r, "%s: ", path) : TA_OK;
 }

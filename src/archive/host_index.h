@@ -58,6 +58,8 @@ struct ta_arc_index {
     struct ta_arc_file *files;
     size_t n_files;
     struct ta_arc_part part;
+    int64_t slack_s;   /* > 0: values further than this outside their file's range are damage */
+    int64_t newest_ns; /* files changed after this are refused with TA_ESTATE */
     unsigned n_open;
     uint32_t clock;
     struct ta_file *spool;

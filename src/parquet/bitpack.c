@@ -48,7 +48,12 @@ void ta_bitunpack_u64(const unsigned char *in, size_t room, size_t n, unsigned w
     const uint64_t mask = width == 64 ? UINT64_MAX : ((uint64_t)1 << width) - 1;
 
     assert(width <= 64);
-    for (size_t i = 0; i < n; i++) {
+    size_t i = 0;
+    /* While eight bytes can be loaded: 7 bits of shift and 57 of value fit in one load. */
+    if (width <= 57)
+        for (; i < n && (i * width >> 3) + 8 <= room; i++)
+            out[i] = ta_get_u64(in + (i * width >> 3)) >> (i * width & 7) & mask;
+    for (; i < n; i++) {
         size_t bit = i * width;
         size_t at = bit >> 3;
         unsigned shift = bit & 7;

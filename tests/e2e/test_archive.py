@@ -220,7 +220,7 @@ def bytes_read():
 
 
 def test_duckdb_reads_little_of_many_hosts_for_one(tmp_path):
-    many_hosts(tmp_path / "tree", 256, 100, 1440)
+    many_hosts(tmp_path / "tree", 256, 60, 1440)
     archive(tmp_path / "tree", tmp_path / "out", "--keep")
     size = sum(path.stat().st_size for path in (tmp_path / "out/c").glob("*.parquet"))
     with duckdb.connect(config={"threads": 1}) as db:
@@ -262,6 +262,22 @@ def test_a_kill_at_any_moment_loses_and_doubles_nothing(tmp_path):
         shutil.rmtree(tree)
         shutil.rmtree(out)
     print(f"count: archive kills={killed} of 25 rows_lost=0 rows_twice=0")
+
+
+def test_the_hive_layout_is_pruned_by_day_and_has_the_same_rows(tmp_path):
+    for name in "flat", "hive":
+        for h in range(3):
+            metrics, threads = series_of(h, 20, 3000)
+            write_bin(tmp_path / name / f"c/h{h}/{START}.bin", START, 60, metrics, threads)
+        archive(tmp_path / name, tmp_path / f"out-{name}", "--layout", name)
+    hive = f"{tmp_path}/out-hive/**/*.parquet"
+    assert differences(hive, tmp_path / "out-flat/c/*.parquet") == (0, 0)
+    days = sorted(p.name for p in (tmp_path / "out-hive/cluster=c").iterdir())
+    assert days == ["date=2023-11-15", "date=2023-11-16", "date=2023-11-17"]
+    source = f"read_parquet('{hive}', hive_partitioning = true)"
+    query = f"select count(*), min(timestamp), max(timestamp) from {source} where date = '2023-11-16'"
+    n, low, high = duckdb.sql(query).fetchall()[0]
+    assert n > 0 and low >= START + 86400 and high < START + 2 * 86400
 
 
 def test_inspect_tells_and_notices_damage(tmp_path):

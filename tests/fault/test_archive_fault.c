@@ -22,11 +22,15 @@ static struct {
     unsigned runs, early_deletes, lost, doubled;
 } count;
 
+/* The layout of the running test. */
+static enum ta_archive_layout layout;
+
 static int archive(struct ta_vfs *vfs, struct ta_alloc *alloc)
 {
     const struct ta_archive_conf conf = {.vfs = vfs,
                                          .checkpoints = "ck",
                                          .archive = "ar",
+                                         .layout = layout,
                                          .before_s = BEFORE_S,
                                          .memory = TA_ARCHIVE_MEMORY_MIN,
                                          .alloc = alloc};
@@ -40,15 +44,29 @@ static void make(struct ta_vfs_mem *mem, struct arc_rows *want)
 {
     *want = (struct arc_rows){0};
     assert_int_equal(ta_vfs_mem_init(mem, &ta_heap), TA_OK);
-    arc_tree_make(&mem->vfs, "ck", "fritz", HOSTS, want);
+    if (layout == TA_ARCHIVE_FLAT)
+        arc_tree_make(&mem->vfs, "ck", "fritz", HOSTS, want);
+    else /* across midnight */
+        for (unsigned i = 0; i < 2 * HOSTS; i++)
+            arc_tree_file(&mem->vfs, "ck", "fritz", i < HOSTS ? "n1" : "n2",
+                          1700006100 + i % HOSTS * 600, i % 2 ? TA_TREE_BIN : TA_TREE_JSON, want);
     assert_int_equal(mem->vfs.sync_dir(&mem->vfs, ".", NULL), TA_OK);
+}
+
+static struct arc_rows archived(struct ta_vfs_mem *mem)
+{
+    if (layout == TA_ARCHIVE_FLAT)
+        return arc_tree_archived(&mem->vfs, "ar", "fritz");
+    struct arc_rows a = arc_tree_archived(&mem->vfs, "ar/cluster=fritz", "date=2023-11-14");
+    struct arc_rows b = arc_tree_archived(&mem->vfs, "ar/cluster=fritz", "date=2023-11-15");
+    return (struct arc_rows){a.n + b.n, a.sum + b.sum};
 }
 
 /* After a run that was stopped: nothing partial is visible (arc_tree_archived reads every file to its end), and
  * where sources are missing the archive has rows. */
 static void check_stopped(struct ta_vfs_mem *mem)
 {
-    struct arc_rows seen = arc_tree_archived(&mem->vfs, "ar", "fritz");
+    struct arc_rows seen = archived(mem);
     unsigned sources = arc_tree_count(&mem->vfs, "ck", "fritz", ".json") +
                        arc_tree_count(&mem->vfs, "ck", "fritz", ".bin");
 
@@ -61,7 +79,7 @@ static void check_stopped(struct ta_vfs_mem *mem)
 static void check_rerun(struct ta_vfs_mem *mem, const struct arc_rows *want)
 {
     assert_int_equal(archive(&mem->vfs, &ta_heap), TA_OK);
-    struct arc_rows got = arc_tree_archived(&mem->vfs, "ar", "fritz");
+    struct arc_rows got = archived(mem);
     count.lost += got.n < want->n;
     count.doubled += got.n > want->n;
     assert_int_equal(got.n, want->n);
@@ -181,7 +199,7 @@ static void a_power_cut_at_every_call_is_survived(void **state)
         struct arc_rows want;
         make(&mem, &want);
         was_killed = run_killed(&mem, n);
-        for (uint64_t seed = 0; seed < 6; seed++) {
+        for (uint64_t seed = 0; seed < (layout == TA_ARCHIVE_FLAT ? 6 : 2); seed++) {
             struct ta_vfs_mem cut;
             assert_int_equal(ta_vfs_mem_copy(&cut, &mem), TA_OK);
             ta_vfs_mem_power_cut(&cut, seed);
@@ -191,6 +209,16 @@ static void a_power_cut_at_every_call_is_survived(void **state)
         }
         ta_vfs_mem_done(&mem);
     }
+}
+
+static void runs_by_days_survive_all_that(void **state)
+{
+    layout = TA_ARCHIVE_HIVE;
+    fail_every_call(EIO, false);
+    fail_every_call(ENOSPC, true);
+    a_kill_at_every_call_is_survived(state);
+    a_power_cut_at_every_call_is_survived(state);
+    layout = TA_ARCHIVE_FLAT;
 }
 
 static void full_disks_of_every_size_are_survived(void **state)
@@ -248,6 +276,7 @@ int main(void)
         cmocka_unit_test(every_allocation_may_be_refused),
         cmocka_unit_test(a_kill_at_every_call_is_survived),
         cmocka_unit_test(a_power_cut_at_every_call_is_survived),
+        cmocka_unit_test(runs_by_days_survive_all_that),
         cmocka_unit_test(full_disks_of_every_size_are_survived),
         cmocka_unit_test(exhausted_inodes_are_survived),
     };

@@ -224,6 +224,27 @@ static void many_files_of_one_host_fit_the_smallest_memory(void **state)
     assert_in_range(r.memory_peak, 1, TA_ARCHIVE_MEMORY_MIN);
 }
 
+static void the_hive_layout_puts_rows_into_their_days(void **state)
+{
+    (void)state;
+    struct arc_rows want = {0};
+    struct ta_archive_conf conf = conf_for(1800000000);
+
+    /* Both begin at 23:55. */
+    arc_tree_file(&mem.vfs, "ck", "fritz", "n1", 1700006100, TA_TREE_BIN, &want);
+    arc_tree_file(&mem.vfs, "ck", "fritz", "n2", 1700006100, TA_TREE_JSON, &want);
+    conf.layout = TA_ARCHIVE_HIVE;
+    struct ta_archive_result r = archive(&conf);
+    struct arc_rows a = arc_tree_archived(&mem.vfs, "ar/cluster=fritz", "date=2023-11-14");
+    struct arc_rows b = arc_tree_archived(&mem.vfs, "ar/cluster=fritz", "date=2023-11-15");
+    assert_true(a.n > 0 && b.n > 0);
+    assert_int_equal(a.n + b.n, want.n);
+    assert_int_equal(a.sum + b.sum, want.sum);
+    assert_int_equal(r.outputs, 2);
+    assert_int_equal(r.files, 2);
+    assert_int_equal(arc_tree_count(&mem.vfs, "ck", "fritz", ""), 0);
+}
+
 static void a_missing_tree_is_nothing_to_do(void **state)
 {
     (void)state;
@@ -288,6 +309,7 @@ int main(void)
         TEST(delete_mode_only_deletes),
         TEST(another_run_at_the_same_time_is_refused),
         TEST(many_files_of_one_host_fit_the_smallest_memory),
+        TEST(the_hive_layout_puts_rows_into_their_days),
         TEST(a_missing_tree_is_nothing_to_do),
         cmocka_unit_test(scopes_come_from_the_level_name_alone),
         cmocka_unit_test(bytes_that_are_not_utf8_are_replaced),
