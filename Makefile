@@ -58,7 +58,7 @@ FUZZ_SRC  := $(wildcard tests/fuzz/fuzz_*.c)
 ALL_SRC   := $(LIB_SRC) $(APP_SRC) $(SUP_SRC) $(TEST_SRC) $(BENCH_SRC) $(FUZZ_SRC) $(wildcard examples/*.c)
 
 .DEFAULT_GOAL := all
-.PHONY: all config tests test check bench fuzz soak install clean format check-layers check-headers \
+.PHONY: all config tests test check bench fuzz soak install deb rpm clean format check-layers check-headers \
         check-format tidy compile_commands.json
 
 all: $(BUILD)/libtarn.a $(BUILD)/libtarn.so $(if $(wildcard src/app/main.c),$(BUILD)/tarn)
@@ -153,6 +153,13 @@ install: all
 	    'Description: in-memory store for the metrics of HPC clusters' 'Version: $(VERSION)' \
 	    'Libs: -L$${libdir} -ltarn' 'Libs.private: -lxxhash -lm -pthread' \
 	    'Cflags: -I$${includedir}' > "$(DESTDIR)$(LIBDIR)/pkgconfig/tarn.pc"
+
+# Packages: what they need is in tools/needs (packages).
+deb:
+	@VERSION=$(VERSION) BUILD=$(BUILD) tools/make-deb
+
+rpm:
+	@VERSION=$(VERSION) BUILD=$(BUILD) tools/make-rpm
 
 clean:
 	rm -rf $(BUILD) compile_commands.json
