@@ -129,8 +129,6 @@ enum ta_http_method ta_http_method(const struct ta_http_req *req);
 struct ta_str ta_http_path(const struct ta_http_req *req);
 /* The path behind the route's own, without leading slash: "x/y" of "/api/write/x/y". */
 struct ta_str ta_http_subpath(const struct ta_http_req *req);
-/* Behind the '?', as sent. */
-struct ta_str ta_http_query_raw(const struct ta_http_req *req);
 /* The first pair of that name: as sent / percent- and plus-decoded (in the arena). at == NULL when
  * there is none, when an escape is malformed, or when memory is refused. */
 struct ta_str ta_http_param_raw(const struct ta_http_req *req, const char *name);
@@ -140,15 +138,9 @@ struct ta_str ta_http_param(struct ta_http_req *req, const char *name);
 struct ta_str ta_http_header(const struct ta_http_req *req, const char *name);
 /* Numeric address of the peer, "192.0.2.7" or "2001:db8::1". */
 struct ta_str ta_http_peer(const struct ta_http_req *req);
-/* The verified token; NULL on open routes and on servers without a key. */
-const struct ta_token *ta_http_token(const struct ta_http_req *req);
-/* Content-Length, or -1 when the length is not known beforehand. */
-int64_t ta_http_body_length(const struct ta_http_req *req);
 /* Which worker this request belongs to, 0 .. n_workers - 1: all its calls come from that thread,
  * so what is kept per worker needs no lock. */
 unsigned ta_http_worker_of(const struct ta_http_req *req);
-/* Monotonic time of the request's first byte line, for deadlines and logs. */
-int64_t ta_http_started_mono_ns(const struct ta_http_req *req);
 
 /* Memory that dies with the request; at most limits.request_bytes_max. */
 struct ta_arena *ta_http_arena(struct ta_http_req *req);

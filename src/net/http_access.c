@@ -21,11 +21,6 @@ struct ta_str ta_http_subpath(const struct ta_http_req *q)
     return (struct ta_str){q->path.at + own, q->path.len - own};
 }
 
-struct ta_str ta_http_query_raw(const struct ta_http_req *q)
-{
-    return q->query;
-}
-
 struct ta_str ta_http_param_raw(const struct ta_http_req *q, const char *name)
 {
     return ta_uri_param(q->query, ta_str(name));
@@ -54,24 +49,9 @@ struct ta_str ta_http_peer(const struct ta_http_req *q)
     return q->conn ? ta_str(q->conn->peer) : TA_STR("");
 }
 
-const struct ta_token *ta_http_token(const struct ta_http_req *q)
-{
-    return q->has_token ? &q->token : NULL;
-}
-
-int64_t ta_http_body_length(const struct ta_http_req *q)
-{
-    return q->length;
-}
-
 unsigned ta_http_worker_of(const struct ta_http_req *q)
 {
     return (unsigned)(q->worker - q->worker->server->workers);
-}
-
-int64_t ta_http_started_mono_ns(const struct ta_http_req *q)
-{
-    return q->start_ns;
 }
 
 struct ta_arena *ta_http_arena(struct ta_http_req *q)

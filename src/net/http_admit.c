@@ -310,7 +310,6 @@ static int check_token(struct ta_http_req *q)
         return refuse(q, 503, "no memory for the request");
     if (r < 0)
         return refuse(q, 401, err.text);
-    q->has_token = true;
     if (c->check_roles && q->route->roles && !(q->token.roles & q->route->roles))
         return refuse(q, 403, "the token's roles do not allow this");
     return 0;

@@ -117,7 +117,6 @@ struct ta_http_req {
     bool expects_100;
     bool is_chunked;  /* request body */
     bool is_unframed; /* where the body ends is not to be trusted: answer at once and close */
-    bool has_token;
     bool accepts_gzip;
     struct ta_token token;
     void *state;

@@ -468,13 +468,3 @@ int ta_pq_cursor_next(struct ta_pq_cursor *c, uint64_t max, struct ta_pq_batch *
     c->rows_left -= (uint32_t)out->n;
     return 1;
 }
-
-uint32_t ta_pq_cursor_pages(const struct ta_pq_cursor *c)
-{
-    return c->n_pages;
-}
-
-unsigned ta_pq_cursor_encoding(const struct ta_pq_cursor *c)
-{
-    return c->decoder.encoding;
-}

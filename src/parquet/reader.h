@@ -92,9 +92,6 @@ int ta_pq_cursor_open(struct ta_pq_cursor *c, uint32_t group, unsigned column, s
  * values it declares; TA_EFORMAT, TA_EIO, TA_ENOMEM. */
 int ta_pq_cursor_next(struct ta_pq_cursor *c, uint64_t max, struct ta_pq_batch *out,
                       struct ta_err *err);
-/* Data pages read so far from this chunk, and the encoding of the last one. */
-uint32_t ta_pq_cursor_pages(const struct ta_pq_cursor *c);
-unsigned ta_pq_cursor_encoding(const struct ta_pq_cursor *c);
 
 /* Reads the whole file: out[n_columns] as ta_pq_writer_digests would give them for `schema`. */
 int ta_pq_reader_digests(struct ta_pq_reader *r, const struct ta_pq_schema *schema, uint64_t *out,

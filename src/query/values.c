@@ -20,20 +20,6 @@ void ta_summary_add(struct ta_summary *s, const double *v, size_t n)
     *s = t;
 }
 
-void ta_summary_merge(struct ta_summary *s, const struct ta_summary *other)
-{
-    if (other->count == 0)
-        return;
-    if (s->count == 0) {
-        *s = *other;
-        return;
-    }
-    s->count += other->count;
-    s->sum += other->sum;
-    s->min = other->min < s->min ? other->min : s->min;
-    s->max = other->max > s->max ? other->max : s->max;
-}
-
 struct ta_stats ta_summary_stats(const struct ta_summary *s)
 {
     if (s->count == 0)

@@ -16,8 +16,6 @@ struct ta_summary {
 };
 
 void ta_summary_add(struct ta_summary *s, const double *v, size_t n);
-/* Adds what another summary holds. The sum is then a sum of sums: its last bits may differ. */
-void ta_summary_merge(struct ta_summary *s, const struct ta_summary *other);
 
 struct ta_stats {
     double avg, min, max;

@@ -1,10 +1,9 @@
-/* metric.c - the immutable metric table: an array by id, a hash of names, the sorted order. */
+/* metric.c - the immutable metric table: an array by id, a hash of names. */
 #include "store/metric.h"
 
 #include <assert.h>
 #include <inttypes.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
 
@@ -15,7 +14,6 @@ struct ta_metrics {
     size_t bytes;          /* of this block, in which everything below lies */
     uint32_t mask;         /* hash slots - 1 */
     uint32_t *slots;       /* id + 1; 0 = free. At most half full */
-    uint32_t *sorted;      /* ids in order of names */
     struct ta_metric *all; /* by id */
     char *names;
 };
@@ -46,13 +44,6 @@ static void table_put(struct ta_metrics *t, const struct ta_metric *def, char **
     while (t->slots[i])
         i = (i + 1) & t->mask;
     t->slots[i] = id + 1;
-}
-
-static int compare_ids(const void *a, const void *b, void *table)
-{
-    const struct ta_metrics *t = table;
-
-    return ta_str_cmp(t->all[*(const uint32_t *)a].name, t->all[*(const uint32_t *)b].name);
 }
 
 static int check_defs(const struct ta_metric *defs, size_t n, struct ta_err *err)
@@ -87,7 +78,7 @@ int ta_metrics_new(struct ta_metrics **out, struct ta_alloc *alloc, const struct
         name_bytes += defs[i].name.len;
 
     size_t bytes = sizeof(struct ta_metrics) + n_max * sizeof(struct ta_metric) +
-                   (n_slots + n_max) * sizeof(uint32_t) + name_bytes;
+                   n_slots * sizeof(uint32_t) + name_bytes;
     struct ta_metrics *t = ta_alloc_zero(alloc, 1, bytes);
 
     if (!t)
@@ -98,8 +89,7 @@ int ta_metrics_new(struct ta_metrics **out, struct ta_alloc *alloc, const struct
     t->mask = (uint32_t)n_slots - 1;
     t->all = (struct ta_metric *)(void *)(t + 1);
     t->slots = (uint32_t *)(void *)(t->all + n_max);
-    t->sorted = t->slots + n_slots;
-    t->names = (char *)(t->sorted + n_max);
+    t->names = (char *)(t->slots + n_slots);
 
     char *names = t->names;
     for (size_t i = 0; i < n_base; i++)
@@ -115,9 +105,6 @@ int ta_metrics_new(struct ta_metrics **out, struct ta_alloc *alloc, const struct
         if (id < 0)
             table_put(t, &defs[i], &names);
     }
-    for (uint32_t i = 0; i < t->n; i++)
-        t->sorted[i] = i;
-    qsort_r(t->sorted, t->n, sizeof(*t->sorted), compare_ids, t);
     *out = t;
     return TA_OK;
 }
@@ -143,10 +130,4 @@ const struct ta_metric *ta_metrics_at(const struct ta_metrics *t, uint32_t id)
 {
     assert(id < t->n);
     return &t->all[id];
-}
-
-uint32_t ta_metrics_sorted(const struct ta_metrics *t, size_t i)
-{
-    assert(i < t->n);
-    return t->sorted[i];
 }

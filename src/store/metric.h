@@ -39,7 +39,5 @@ size_t ta_metrics_count(const struct ta_metrics *t);
 int ta_metrics_find(const struct ta_metrics *t, struct ta_str name);
 /* id < count. Borrowed for the table's life. */
 const struct ta_metric *ta_metrics_at(const struct ta_metrics *t, uint32_t id);
-/* The id of the i-th metric in bytewise order of names: the order of everything we print. */
-uint32_t ta_metrics_sorted(const struct ta_metrics *t, size_t i);
 
 #endif

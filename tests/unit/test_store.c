@@ -522,7 +522,6 @@ static void a_reload_adds_metrics_and_keeps_the_ids(void **state)
     assert_int_equal(ta_metrics_count(now), 4);
     assert_int_equal(ta_metrics_find(now, TA_STR("zeta")), 3);
     assert_int_equal(ta_metrics_at(now, 1)->freq_s, 2);
-    assert_int_equal(ta_metrics_sorted(now, 3), 3);
     assert_int_equal(put(s, "h", M60 + 3, "", "", NOW, 1), 0);
     ta_metrics_unref(old);
     ta_metrics_unref(now);

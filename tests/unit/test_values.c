@@ -53,21 +53,6 @@ static void values_in_pieces_give_the_same_bits_as_in_one(void **state)
     }
 }
 
-static void merging_with_nothing_changes_nothing(void **state)
-{
-    static const double v[] = {-3, -1};
-    struct ta_summary s = {0}, none = {0}, merged = {0};
-
-    (void)state;
-    ta_summary_add(&s, v, 2);
-    ta_summary_merge(&merged, &s);
-    ta_summary_merge(&merged, &none);
-    assert_memory_equal(&merged, &s, sizeof(s));
-    ta_summary_merge(&merged, &s);
-    assert_int_equal(merged.count, 4);
-    assert_true(merged.max == -1 && merged.min == -3 && merged.sum == -8);
-}
-
 static void a_negative_factor_does_not_swap_minimum_and_maximum(void **state)
 {
     struct ta_stats s = {2, 1, 3};
@@ -121,7 +106,6 @@ int main(void)
         cmocka_unit_test(statistics_skip_gaps_and_take_the_arithmetic_mean),
         cmocka_unit_test(statistics_of_nothing_are_nan),
         cmocka_unit_test(values_in_pieces_give_the_same_bits_as_in_one),
-        cmocka_unit_test(merging_with_nothing_changes_nothing),
         cmocka_unit_test(a_negative_factor_does_not_swap_minimum_and_maximum),
         cmocka_unit_test(factors_of_zero_and_one_are_no_scaling),
         cmocka_unit_test(a_factor_of_nan_makes_everything_nan),
