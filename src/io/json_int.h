@@ -27,7 +27,8 @@ struct ta_json_reader {
     uint64_t line;       /* 1-based, of `at` */
     uint64_t line_start; /* offset of the line's first byte */
     bool at_eof, partial;
-    unsigned char step; /* where inside a string or number the scan stands */
+    bool accepts_nonfinite; /* NaN, Infinity and -Infinity are numbers */
+    unsigned char step;     /* where inside a string or number the scan stands */
     bool needs_decoding;
     int failed; /* first error; it sticks */
 
@@ -38,6 +39,13 @@ struct ta_json_reader {
     bool skipping;
     unsigned skip_to; /* depth at which the skipped value ends */
     struct ta_json_token token;
+};
+
+/* What a step does with the text of the token it passes. */
+enum json_mode {
+    JSON_KEEP,
+    JSON_WALK, /* keys only */
+    JSON_PASS  /* nothing */
 };
 
 /* More bytes after `end`; what is before `at` may go. 1 = there are some, 0 = end of the source,

@@ -27,6 +27,7 @@ int ta_json_reader_new(struct ta_json_reader **out, struct ta_source *src,
                                   .cap = l->buffer ? l->buffer : BUFFER_DEFAULT,
                                   .depth_max = l->depth ? l->depth : DEPTH_DEFAULT,
                                   .line = 1,
+                                  .accepts_nonfinite = l->accepts_nonfinite,
                                   .last = TA_JSON_NULL};
 
     init.text_max = l->text_max ? l->text_max : init.cap / 2;
@@ -196,18 +197,21 @@ static int read_scalar(struct ta_json_reader *r, unsigned char first, bool skip,
 
 /* Goes on with the token that was begun; a skipped one may have lost its first byte, so its kind
  * decides. */
-static int resume_token(struct ta_json_reader *r, bool skip, struct ta_err *err)
+static int resume_token(struct ta_json_reader *r, enum json_mode mode, struct ta_err *err)
 {
     static const char first[] = {
         [TA_JSON_KEY] = '"',  [TA_JSON_STRING] = '"', [TA_JSON_NUMBER] = 0,
         [TA_JSON_TRUE] = 't', [TA_JSON_FALSE] = 'f',  [TA_JSON_NULL] = 'n'};
     enum ta_json_kind kind = r->token.kind;
+    bool skip = mode == JSON_PASS || (mode == JSON_WALK && kind != TA_JSON_KEY);
     int bad = read_scalar(r, (unsigned char)first[kind], skip, err);
 
     r->token.kind = kind;
     if (bad < 0)
         return bad;
     r->partial = false;
+    if (skip)
+        r->token.text = (struct ta_str){0};
     if (kind == TA_JSON_KEY)
         r->state = JSON_COLON;
     else
@@ -215,7 +219,8 @@ static int resume_token(struct ta_json_reader *r, bool skip, struct ta_err *err)
     return 1;
 }
 
-static int start_value(struct ta_json_reader *r, unsigned char c, bool skip, struct ta_err *err)
+static int start_value(struct ta_json_reader *r, unsigned char c, enum json_mode mode,
+                       struct ta_err *err)
 {
     begin_token(r);
     if (c == '{' || c == '[') {
@@ -231,20 +236,21 @@ static int start_value(struct ta_json_reader *r, unsigned char c, bool skip, str
         r->token.kind = TA_JSON_FALSE;
     else if (c == 'n')
         r->token.kind = TA_JSON_NULL;
-    else if (c == '-' || (c >= '0' && c <= '9'))
+    else if (c == '-' || (c >= '0' && c <= '9') || (r->accepts_nonfinite && (c == 'N' || c == 'I')))
         r->token.kind = TA_JSON_NUMBER;
     else
         return ta_json_fail_byte(r, r->at, err, "looking for beginning of value");
-    return resume_token(r, skip, err);
+    return resume_token(r, mode, err);
 }
 
-static int start_key(struct ta_json_reader *r, unsigned char c, bool skip, struct ta_err *err)
+static int start_key(struct ta_json_reader *r, unsigned char c, enum json_mode mode,
+                     struct ta_err *err)
 {
     begin_token(r);
     if (c != '"')
         return ta_json_fail_byte(r, r->at, err, "looking for beginning of object key string");
     r->token.kind = TA_JSON_KEY;
-    return resume_token(r, skip, err);
+    return resume_token(r, mode, err);
 }
 
 static int end_container(struct ta_json_reader *r)
@@ -272,12 +278,12 @@ static int after_value(struct ta_json_reader *r, unsigned char c, struct ta_err 
 }
 
 /* One token into r->token: 1, 0 = the value is complete, < 0 error or TA_EAGAIN. */
-static int step(struct ta_json_reader *r, bool skip, struct ta_err *err)
+static int step(struct ta_json_reader *r, enum json_mode mode, struct ta_err *err)
 {
     if (r->failed)
         return ta_fail(err, r->failed, "reading JSON failed before");
     if (r->partial)
-        return resume_token(r, skip, err);
+        return resume_token(r, mode, err);
     while (r->state != JSON_DONE) {
         int got = pass_space(r, err);
         if (got < 0)
@@ -289,13 +295,13 @@ static int step(struct ta_json_reader *r, bool skip, struct ta_err *err)
         unsigned char c = r->buf[r->at];
         switch (r->state) {
         case JSON_FIRST_KEY:
-            return c == '}' ? end_container(r) : start_key(r, c, skip, err);
+            return c == '}' ? end_container(r) : start_key(r, c, mode, err);
         case JSON_NEXT_KEY:
-            return start_key(r, c, skip, err);
+            return start_key(r, c, mode, err);
         case JSON_FIRST_VALUE:
-            return c == ']' ? end_container(r) : start_value(r, c, skip, err);
+            return c == ']' ? end_container(r) : start_value(r, c, mode, err);
         case JSON_VALUE:
-            return start_value(r, c, skip, err);
+            return start_value(r, c, mode, err);
         case JSON_COLON:
             if (c != ':')
                 return ta_json_fail_byte(r, r->at, err, "after object key");
@@ -311,19 +317,30 @@ static int step(struct ta_json_reader *r, bool skip, struct ta_err *err)
     return 0;
 }
 
-int ta_json_next(struct ta_json_reader *r, struct ta_json_token *out, struct ta_err *err)
+static int next(struct ta_json_reader *r, enum json_mode mode, struct ta_json_token *out,
+                struct ta_err *err)
 {
     if (r->skipping) { /* a skip that met TA_EAGAIN is ended first */
         int bad = ta_json_skip(r, err);
         if (bad < 0)
             return bad;
     }
-    int got = step(r, false, err);
+    int got = step(r, mode, err);
     if (got == 1) {
         r->last = r->token.kind;
         *out = r->token;
     }
     return got;
+}
+
+int ta_json_next(struct ta_json_reader *r, struct ta_json_token *out, struct ta_err *err)
+{
+    return next(r, JSON_KEEP, out, err);
+}
+
+int ta_json_walk(struct ta_json_reader *r, struct ta_json_token *out, struct ta_err *err)
+{
+    return next(r, JSON_WALK, out, err);
 }
 
 int ta_json_skip(struct ta_json_reader *r, struct ta_err *err)
@@ -336,7 +353,7 @@ int ta_json_skip(struct ta_json_reader *r, struct ta_err *err)
         r->skipping = true;
     }
     do {
-        int got = step(r, true, err);
+        int got = step(r, JSON_PASS, err);
         if (got < 0)
             return got;
     } while (r->depth > r->skip_to);
@@ -361,6 +378,17 @@ void ta_json_again(struct ta_json_reader *r)
     r->state = JSON_VALUE;
     r->last = TA_JSON_NULL;
     r->depth = 0;
+}
+
+int ta_json_more(struct ta_json_reader *r, struct ta_err *err)
+{
+    if (r->failed)
+        return ta_fail(err, r->failed, "reading JSON failed before");
+    int got = pass_space(r, err);
+
+    if (got == 1)
+        ta_json_again(r);
+    return got;
 }
 
 uint64_t ta_json_offset(const struct ta_json_reader *r)

@@ -49,6 +49,9 @@ struct ta_json_limits {
     size_t buffer;   /* bytes; 0 = 64 KiB */
     size_t text_max; /* longest string, key or number; 0 = buffer / 2 */
     unsigned depth;  /* deepest nesting; 0 = 64; at most TA_JSON_DEPTH_MAX */
+    /* NaN, Infinity and -Infinity, as Python's writer emits them, are NUMBER tokens; else they are
+     * TA_EFORMAT. The conversions below refuse them. */
+    bool accepts_nonfinite;
 };
 
 struct ta_json_reader;
@@ -63,6 +66,10 @@ void ta_json_reader_free(struct ta_json_reader *r); /* NULL is fine */
  * of an input with nothing but white space it is TA_EFORMAT, "EOF". */
 int ta_json_next(struct ta_json_reader *r, struct ta_json_token *out, struct ta_err *err);
 
+/* The same, but strings and numbers pass without their text (it is {NULL, 0}) and may have any
+ * length; keys keep theirs. For documents that are searched and not read. */
+int ta_json_walk(struct ta_json_reader *r, struct ta_json_token *out, struct ta_err *err);
+
 /* After an opening token or a key: passes over the whole value, of any size. After any other
  * token: nothing. May return TA_EAGAIN; call again. */
 int ta_json_skip(struct ta_json_reader *r, struct ta_err *err);
@@ -72,6 +79,10 @@ int ta_json_finish(struct ta_json_reader *r, struct ta_err *err);
 
 /* Prepares for another top-level value on the same source (JSON lines). */
 void ta_json_again(struct ta_json_reader *r);
+
+/* Between values of one source: 1 = another one follows and is read next, 0 = nothing but white
+ * space up to the end. May return TA_EAGAIN; call again. */
+int ta_json_more(struct ta_json_reader *r, struct ta_err *err);
 
 /* Bytes of the source consumed by tokens so far. */
 uint64_t ta_json_offset(const struct ta_json_reader *r);

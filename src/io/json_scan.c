@@ -173,7 +173,7 @@ int ta_json_scan_string(struct ta_json_reader *r, bool skip, struct ta_str *out,
 }
 
 /* RFC 8259 section 6 as a table: rows are states, columns classes of bytes. */
-enum number_step { START, MINUS, ZERO, INTEGER, POINT, FRACTION, MARK, SIGN, EXPONENT, BAD };
+enum number_step { START, MINUS, ZERO, INTEGER, POINT, FRACTION, MARK, SIGN, EXPONENT, BAD, WORD };
 enum { OTHER, DIGIT_0, DIGIT, DASH, PLUS, DOT, LETTER_E, CLASSES };
 
 static const unsigned char number_class[256] = {
@@ -198,8 +198,36 @@ static bool is_whole(unsigned step)
     return step == ZERO || step == INTEGER || step == FRACTION || step == EXPONENT;
 }
 
+/* The word that the byte at r->scan begins or, behind a minus, goes on with; {NULL, 0} for none. */
+static struct ta_str nonfinite_word(const struct ta_json_reader *r)
+{
+    unsigned char c = r->buf[r->scan];
+
+    if (r->accepts_nonfinite && r->step == START && c == 'N')
+        return TA_STR("NaN");
+    if (r->accepts_nonfinite && r->step == START && c == 'I')
+        return TA_STR("Infinity");
+    if (r->accepts_nonfinite && r->step == MINUS && c == 'I')
+        return TA_STR("-Infinity");
+    return (struct ta_str){0};
+}
+
+static int scan_word(struct ta_json_reader *r, struct ta_str word, struct ta_str *out,
+                     struct ta_err *err)
+{
+    r->step = WORD;
+    *out = word;
+    return ta_json_scan_literal(r, word, err);
+}
+
 int ta_json_scan_number(struct ta_json_reader *r, bool skip, struct ta_str *out, struct ta_err *err)
 {
+    if (r->step == WORD) /* its first byte, which is still there, says which one */
+        return scan_word(r,
+                         r->buf[r->at] == 'N'   ? TA_STR("NaN")
+                         : r->buf[r->at] == 'I' ? TA_STR("Infinity")
+                                                : TA_STR("-Infinity"),
+                         out, err);
     for (;;) {
         const unsigned char *p = r->buf + r->scan, *end = r->buf + r->end;
         unsigned step = r->step, class = OTHER;
@@ -213,11 +241,15 @@ int ta_json_scan_number(struct ta_json_reader *r, bool skip, struct ta_str *out,
         r->step = (unsigned char)step;
         r->scan = (size_t)(p - r->buf);
         if (p < end) {
+            struct ta_str word = nonfinite_word(r);
+            if (word.at)
+                return scan_word(r, word, out, err);
             if (!is_whole(step) || class != OTHER)
                 return ta_json_fail_byte(r, r->scan, err, "in numeric literal");
             break;
         }
-        int got = more(r, skip, err);
+        /* A lone minus stays, as a word may follow. */
+        int got = more(r, skip && step != MINUS, err);
         if (got < 0)
             return got;
         if (got == 0 && !is_whole(step))
