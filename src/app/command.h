@@ -30,6 +30,9 @@ extern const struct ta_command ta_cmd_bench_ingest;
 extern const struct ta_command ta_cmd_bench_query;
 extern const struct ta_command ta_cmd_bench_demo;
 extern const struct ta_command ta_cmd_bench_size;
+extern const struct ta_command ta_cmd_rule_cleaner_run;
+extern const struct ta_command ta_cmd_rule_cleaner_list;
+extern const struct ta_command ta_cmd_rule_cleaner_explain;
 
 /* What every run function does first: parses into *values. Returns true to go on; else *status
  * is the exit status: help was printed on stdout, or the usage error on stderr. Commands that

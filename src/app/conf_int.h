@@ -10,6 +10,7 @@ enum ta_conf_kind {
     TA_CONF_BOOL,
     TA_CONF_INT,
     TA_CONF_DURATION,
+    TA_CONF_REAL,
     TA_CONF_SIZE,    /* number of bytes, or text such as "32MiB" */
     TA_CONF_TABLE,   /* an object with a table of its own: `sub` */
     TA_CONF_STRINGS, /* array of strings */

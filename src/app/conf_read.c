@@ -106,6 +106,7 @@ static struct ta_option as_option(const struct ta_conf_key *key)
         [TA_CONF_TEXT] = TA_OPT_TEXT,         [TA_CONF_WORD] = TA_OPT_CHOICE,
         [TA_CONF_BOOL] = TA_OPT_SWITCH,       [TA_CONF_INT] = TA_OPT_INT,
         [TA_CONF_DURATION] = TA_OPT_DURATION, [TA_CONF_SIZE] = TA_OPT_SIZE,
+        [TA_CONF_REAL] = TA_OPT_REAL,
     };
     const char *rule = key->rule && key->rule[0] == '~' ? key->rule + 1 : key->rule;
 
@@ -121,6 +122,7 @@ static const char *wanted_name(enum ta_conf_kind kind)
         [TA_CONF_BOOL] = "true or false",
         [TA_CONF_INT] = "an integer",
         [TA_CONF_DURATION] = "a duration such as \"48h\"",
+        [TA_CONF_REAL] = "a number",
         [TA_CONF_SIZE] = "a size: bytes, or text such as \"32MiB\"",
         [TA_CONF_TABLE] = "an object",
         [TA_CONF_STRINGS] = "an array of strings",
@@ -140,6 +142,7 @@ static bool has_right_kind(enum ta_conf_kind want, enum ta_json_kind got)
     case TA_CONF_BOOL:
         return got == TA_JSON_TRUE || got == TA_JSON_FALSE;
     case TA_CONF_INT:
+    case TA_CONF_REAL:
         return got == TA_JSON_NUMBER;
     case TA_CONF_SIZE:
         return got == TA_JSON_NUMBER || got == TA_JSON_STRING;
@@ -235,6 +238,7 @@ static int read_value(struct ta_conf_reader *r, const struct ta_conf_key *key, c
     case TA_CONF_WORD:
     case TA_CONF_BOOL:
     case TA_CONF_INT:
+    case TA_CONF_REAL:
     case TA_CONF_DURATION:
     case TA_CONF_SIZE:
         break;

@@ -6,8 +6,17 @@
 #include <string.h>
 
 static const struct ta_command *const commands[] = {
-    &ta_cmd_serve,       &ta_cmd_query,      &ta_cmd_archive,    &ta_cmd_bench_ingest,
-    &ta_cmd_bench_query, &ta_cmd_bench_demo, &ta_cmd_bench_size, &ta_cmd_inspect,
+    &ta_cmd_serve,
+    &ta_cmd_query,
+    &ta_cmd_archive,
+    &ta_cmd_bench_ingest,
+    &ta_cmd_bench_query,
+    &ta_cmd_bench_demo,
+    &ta_cmd_bench_size,
+    &ta_cmd_inspect,
+    &ta_cmd_rule_cleaner_run,
+    &ta_cmd_rule_cleaner_list,
+    &ta_cmd_rule_cleaner_explain,
 };
 
 static void print_commands(FILE *to)
@@ -15,8 +24,8 @@ static void print_commands(FILE *to)
     fprintf(to, "usage: tarn COMMAND [flags]\n\n"
                 "An in-memory store for the metrics of HPC clusters.\n\n");
     for (size_t i = 0; i < TA_COUNT(commands); i++)
-        fprintf(to, "  %-14s %s\n", commands[i]->name, commands[i]->summary);
-    fprintf(to, "\n  --version      print the version\n"
+        fprintf(to, "  %-20s %s\n", commands[i]->name, commands[i]->summary);
+    fprintf(to, "\n  --version            print the version\n"
                 "\n`tarn COMMAND --help` shows the flags of a command.\n");
 }
 

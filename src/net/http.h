@@ -136,6 +136,10 @@ struct ta_str ta_http_param(struct ta_http_req *req, const char *name);
 /* Case-insensitive; the first of that name; at == NULL when there is none. Costs a walk over the
  * headers. */
 struct ta_str ta_http_header(const struct ta_http_req *req, const char *name);
+/* Every header in turn, for signatures over several; the callback's strings as above. */
+void ta_http_each_header(const struct ta_http_req *req,
+                         void (*each)(void *self, struct ta_str name, struct ta_str value),
+                         void *self);
 /* Numeric address of the peer, "192.0.2.7" or "2001:db8::1". */
 struct ta_str ta_http_peer(const struct ta_http_req *req);
 /* Which worker this request belongs to, 0 .. n_workers - 1: all its calls come from that thread,

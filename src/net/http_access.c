@@ -44,6 +44,31 @@ struct ta_str ta_http_header(const struct ta_http_req *q, const char *name)
     return (struct ta_str){value ? value : "", n};
 }
 
+struct each {
+    void (*call)(void *self, struct ta_str name, struct ta_str value);
+    void *self;
+};
+
+static enum MHD_Result on_header(void *arg, enum MHD_ValueKind kind, const char *name,
+                                 const char *value)
+{
+    const struct each *e = arg;
+
+    (void)kind;
+    e->call(e->self, ta_str(name), ta_str(value ? value : ""));
+    return MHD_YES;
+}
+
+void ta_http_each_header(const struct ta_http_req *q,
+                         void (*each)(void *self, struct ta_str name, struct ta_str value),
+                         void *self)
+{
+    struct each e = {each, self};
+
+    if (q->conn)
+        (void)MHD_get_connection_values(q->conn->mhd, MHD_HEADER_KIND, on_header, &e);
+}
+
 struct ta_str ta_http_peer(const struct ta_http_req *q)
 {
     return q->conn ? ta_str(q->conn->peer) : TA_STR("");
