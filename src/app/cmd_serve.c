@@ -124,9 +124,6 @@ static void warn(struct process *p)
     if (c->main.backend_url[0])
         ta_logf(log, TA_LOG_WARN,
                 "main.backend-url is set, but this version protects no nodes from retention");
-    ta_logf(log, TA_LOG_WARN,
-            "samples are held in memory only: a restart begins empty, nothing is written to %s",
-            c->store.checkpoint_dir);
 }
 
 static void reload(struct process *p)
@@ -164,7 +161,7 @@ static void wait(struct process *p)
             reload(p);
             break;
         case TA_SIGNAL_CHECKPOINT:
-            ta_logf(&p->log.log, TA_LOG_WARN, "SIGUSR1: there are no checkpoints to write");
+            (void)ta_safe_ask_checkpoint(&p->server.safe); /* its end is said in the log */
             break;
         case TA_SIGNAL_NONE:
             break;
@@ -182,7 +179,11 @@ static void stop(struct process *p)
 {
     ta_signals_arm_abort();
     ta_notify_send(&p->notify, "STOPPING=1\nSTATUS=Shutting down ...");
-    int cut = ta_server_stop(&p->server, STOP_MS);
+    struct ta_err err = {0};
+    int cut = 0;
+    if (ta_server_stop(&p->server, STOP_MS, &cut, &err) < 0)
+        ta_logf(&p->log.log, TA_LOG_ERROR,
+                "the last checkpoint failed, the log has what it lacks: %s", err.text);
     if (cut > 0)
         ta_logf(&p->log.log, TA_LOG_WARN, "%d requests were cut by the stop", cut);
     printf("Graceful shutdown completed!\n");

@@ -110,12 +110,15 @@ struct state {
 static int begin(struct ta_http_req *req, struct ta_err *err)
 {
     struct state *s = ta_arena_get(ta_http_arena(req), sizeof(*s));
+    int r = ta_app_ready(req, err);
 
+    if (r < 0)
+        return r;
     if (!s)
         return ta_fail(err, TA_ENOMEM, "no memory for a request");
     *s = (struct state){.row = ta_http_data(req)};
     ta_body_init(&s->body);
-    int r = s->row->make(&s->object, ta_http_app(req), err);
+    r = s->row->make(&s->object, ta_http_app(req), err);
     if (r == TA_OK)
         ta_http_set_state(req, s);
     return r;

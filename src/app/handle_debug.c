@@ -10,7 +10,11 @@ static int end(struct ta_http_req *req, struct ta_err *err)
     const struct ta_app *app = ta_http_app(req);
     struct ta_debug *dump;
     struct ta_err why = {0};
-    int r = ta_debug_new(&dump, app->store, ta_http_param(req, "selector"), app->alloc, &why);
+    int r = ta_app_ready(req, err);
+
+    if (r < 0)
+        return r;
+    r = ta_debug_new(&dump, app->store, ta_http_param(req, "selector"), app->alloc, &why);
 
     if (r == TA_ENOTFOUND)
         return ta_http_reply_error(req, 400, ta_str(why.text));

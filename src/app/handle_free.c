@@ -27,13 +27,16 @@ static int begin(struct ta_http_req *req, struct ta_err *err)
     const struct ta_app *app = ta_http_app(req);
     struct state *s = ta_arena_get(ta_http_arena(req), sizeof(*s));
     struct ta_err why = {0};
+    int r = ta_app_ready(req, err);
 
+    if (r < 0)
+        return r;
     if (!s)
         return ta_fail(err, TA_ENOMEM, "no memory for a request");
     *s = (struct state){0};
     ta_body_init(&s->body);
     ta_http_set_state(req, s);
-    int r = ta_free_time(ta_http_param(req, "to"), &s->before_s, &why);
+    r = ta_free_time(ta_http_param(req, "to"), &s->before_s, &why);
     if (r < 0) { /* 500 for what is no number: clients of the reference know it so */
         s->is_answered = true;
         return ta_http_reply_error(req, r == TA_EINVAL ? 400 : 500, ta_str(why.text));

@@ -17,6 +17,8 @@ static const struct {
     {"/api/free", TA_HTTP_POST, NEED_ADMIN, &ta_handle_free, NULL},
     {"/api/debug", TA_HTTP_GET, NEED_ADMIN, &ta_handle_debug, NULL},
     {"/api/healthcheck", TA_HTTP_GET, NEED_READ, &ta_handle_generator, &ta_generate_health},
+    {"/api/checkpoint", TA_HTTP_POST, NEED_ADMIN, &ta_handle_checkpoint, NULL},
+    {"/readyz", TA_HTTP_GET, NEED_NOTHING, &ta_handle_ready, NULL},
     {"/healthz", TA_HTTP_GET, NEED_NOTHING, &ta_handle_alive, NULL},
     {"/metrics", TA_HTTP_GET, NEED_METRICS, &ta_handle_metrics, NULL},
 };

@@ -6,10 +6,12 @@
  *     POST       /api/free         handle_free.c
  *     GET        /api/debug        handle_debug.c
  *     GET        /api/healthcheck  generator.c
+ *     POST       /api/checkpoint   handle_checkpoint.c  (ours)
+ *     GET        /readyz           handle_health.c      (ours: loaded, and writes are taken?)
  *     GET        /healthz          handle_health.c      (ours: is the process there?)
  *     GET        /metrics          handle_metrics.c     (ours: Prometheus text)
  *
- * All but the last two also answer below their path, as the reference does. (spec: http-api 1)
+ * All but the last three also answer below their path, as the reference does. (spec: http-api 1)
  */
 #ifndef TARN_APP_ROUTES_H
 #define TARN_APP_ROUTES_H
@@ -48,7 +50,13 @@ extern const struct ta_http_handler ta_handle_write;
 extern const struct ta_http_handler ta_handle_free;
 extern const struct ta_http_handler ta_handle_debug;
 extern const struct ta_http_handler ta_handle_alive;
+extern const struct ta_http_handler ta_handle_ready;
+extern const struct ta_http_handler ta_handle_checkpoint;
 extern const struct ta_http_handler ta_handle_metrics;
+
+/* For handlers that need all that is stored: TA_OK, or, while it is being loaded, TA_ECANCELED (the server's
+ * 503) with how far it is. */
+int ta_app_ready(struct ta_http_req *req, struct ta_err *err);
 
 /* Fills the table with the roles of the configuration; returns the number of rows. */
 size_t ta_routes_make(struct ta_http_route *routes, const struct ta_config *config);

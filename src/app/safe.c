@@ -14,7 +14,8 @@ enum {
     WORKERS_MAX = 10,
     /* How far behind now a periodic checkpoint stays, so that ordinary lateness makes no file be written
      * again. The log covers what is newer. */
-    LAG_S = 300
+    LAG_S = 300,
+    START_WAIT_MS = 1000
 };
 
 /* ---- waiters ------------------------------------------------------------------------------- */
@@ -35,16 +36,22 @@ static void unlink_waiter(struct ta_waiter *w)
     w->is_linked = false;
 }
 
-/* From the log's thread, after each change of what is durable. The wakes come under the lock: that is what
- * makes unwait's answer true. They take one short mutex of the server each. */
-static void on_log(struct ta_wal_listener *self)
+/* Under lock. */
+static bool is_settled(struct ta_safe *d, const struct ta_waiter *w)
 {
-    struct ta_safe *d = TA_CONTAINER(self, struct ta_safe, listener);
+    if (w->checkpoint > 0)
+        return d->done >= w->checkpoint;
+    return w->ticket == 0 || ta_wal_ticket(d->vault.wal, w->ticket) != TA_TICKET_PENDING;
+}
 
+/* The wakes come under the lock: that is what makes unwait's answer true. They take one short mutex of the
+ * server each. */
+static void wake_settled(struct ta_safe *d)
+{
     pthread_mutex_lock(&d->lock);
     for (struct ta_waiter *w = d->waiters.next, *next; w != &d->waiters; w = next) {
         next = w->next;
-        if (w->ticket == 0 || ta_wal_ticket(d->wal, w->ticket) != TA_TICKET_PENDING) {
+        if (is_settled(d, w)) {
             unlink_waiter(w);
             w->wake(w);
         }
@@ -52,14 +59,21 @@ static void on_log(struct ta_wal_listener *self)
     pthread_mutex_unlock(&d->lock);
 }
 
+/* From the log's thread, after each change of what is durable. */
+static void on_log(struct ta_wal_listener *self)
+{
+    wake_settled(TA_CONTAINER(self, struct ta_safe, listener));
+}
+
 enum ta_ticket ta_safe_wait(struct ta_safe *d, struct ta_waiter *w, uint64_t ticket)
 {
     if (ticket == 0)
         return TA_TICKET_DURABLE;
     pthread_mutex_lock(&d->lock);
-    enum ta_ticket state = ta_wal_ticket(d->wal, ticket);
+    enum ta_ticket state = ta_wal_ticket(d->vault.wal, ticket);
     if (state == TA_TICKET_PENDING && !w->is_linked) {
         w->ticket = ticket;
+        w->checkpoint = 0;
         link_waiter(d, w);
     }
     pthread_mutex_unlock(&d->lock);
@@ -69,9 +83,10 @@ enum ta_ticket ta_safe_wait(struct ta_safe *d, struct ta_waiter *w, uint64_t tic
 bool ta_safe_wait_room(struct ta_safe *d, struct ta_waiter *w)
 {
     pthread_mutex_lock(&d->lock);
-    bool is_room = ta_wal_wait_room(d->wal, 0) != TA_EAGAIN;
+    bool is_room =
+        !atomic_load(&d->vault.gate.is_shut) && ta_wal_wait_room(d->vault.wal, 0) != TA_EAGAIN;
     if (!is_room && !w->is_linked) {
-        w->ticket = 0;
+        w->ticket = w->checkpoint = 0;
         link_waiter(d, w);
     }
     pthread_mutex_unlock(&d->lock);
@@ -107,106 +122,122 @@ static int64_t interval_of(const struct ta_config *c)
     return half > 0 && half < interval ? half : interval;
 }
 
-int ta_safe_open(struct ta_safe *d, const struct ta_config *config, const struct ta_safe_past *past,
-                 struct ta_store *store, struct ta_vfs *vfs, struct ta_clock *clock,
-                 struct ta_log *log, struct ta_err *err)
+int ta_safe_open(struct ta_safe *d, const struct ta_config *config, struct ta_store *store,
+                 struct ta_vfs *vfs, struct ta_clock *clock, struct ta_log *log, struct ta_err *err)
 {
-    const char *root = config->store.checkpoint_dir;
-
     *d = (struct ta_safe){.store = store,
-                          .vfs = vfs,
                           .clock = clock,
                           .log = log,
                           .listener = {on_log},
-                          .n_workers = count_workers(config),
-                          .interval_ns = interval_of(config),
-                          .checkpoint = {.store = store,
-                                         .vfs = vfs,
-                                         .root = root,
-                                         .format = config->store.checkpoint_format[0] == 'j'
-                                                       ? TA_TREE_JSON
-                                                       : TA_TREE_BIN,
-                                         .alloc = &ta_heap}};
+                          .interval_ns = interval_of(config)};
     pthread_mutex_init(&d->lock, NULL);
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&d->wake, &monotonic);
-    pthread_cond_init(&d->checkpointed, &monotonic);
     pthread_condattr_destroy(&monotonic);
     d->waiters.next = d->waiters.previous = &d->waiters;
-    int n = snprintf(d->dir, sizeof(d->dir), "%s/.tarn/log", root);
-    if (n < 0 || (size_t)n >= sizeof(d->dir))
-        return ta_fail(err, TA_ERANGE, "metric-store.checkpoints.directory is too long");
-    int r = ta_mkdir_all(vfs, d->dir, 0750, err);
-    if (r < 0)
-        return r;
-    struct ta_wal_conf conf = {.vfs = vfs,
-                               .dir = d->dir,
-                               .alloc = &ta_heap,
-                               .clock = clock,
-                               .report = log,
-                               .listener = &d->listener,
-                               .durability = config->tarn.durability[0] == 'i'
-                                                 ? TA_DURABILITY_INTERVAL
-                                                 : TA_DURABILITY_SYNC,
-                               .sync_interval_ms = config->tarn.sync_interval_ns / 1000000,
-                               .next_segment = past->next_segment,
-                               .next_sequence = past->next_sequence,
-                               .old_segments = past->segments,
-                               .n_old_segments = past->n_segments};
+    d->is_open = true;
+    struct ta_vault_conf conf = {
+        .store = store,
+        .vfs = vfs,
+        .root = config->store.checkpoint_dir,
+        .alloc = &ta_heap,
+        .clock = clock,
+        .report = log,
+        .listener = &d->listener,
+        .durability =
+            config->tarn.durability[0] == 'i' ? TA_DURABILITY_INTERVAL : TA_DURABILITY_SYNC,
+        .sync_interval_ms = config->tarn.sync_interval_ns / 1000000,
+        .retention_s = config->store.retention_ns / 1000000000,
+        .format = config->store.checkpoint_format[0] == 'j' ? TA_TREE_JSON : TA_TREE_BIN,
+        .n_workers = count_workers(config)};
     if (getrandom(&conf.seed, sizeof(conf.seed), 0) != sizeof(conf.seed))
         return ta_fail_sys(err, "reading random bytes");
-    r = ta_wal_open(&d->wal, &conf, err);
-    if (r == TA_OK)
-        ta_wal_journal_init(&d->journal, d->wal);
-    return r;
+    return ta_vault_open(&d->vault, &conf, err);
 }
 
 void ta_safe_close(struct ta_safe *d)
 {
     struct ta_err err = {0};
 
-    if (!d->vfs)
+    if (!d->is_open)
         return;
-    if (ta_wal_close(d->wal, &err) < 0)
+    if (ta_vault_close(&d->vault, &err) < 0)
         ta_logf(d->log, TA_LOG_ERROR, "%s", err.text);
     pthread_cond_destroy(&d->wake);
-    pthread_cond_destroy(&d->checkpointed);
     pthread_mutex_destroy(&d->lock);
     *d = (struct ta_safe){0};
 }
 
-/* ---- checkpoints --------------------------------------------------------------------------- */
+/* ---- loading -------------------------------------------------------------------------------- */
 
-static int64_t reach_of(struct ta_store *s)
+static void report_loaded(struct ta_safe *d)
 {
-    struct ta_metrics *m = ta_store_metrics(s);
-    int64_t reach = 0;
+    const struct ta_recover_report *r = ta_recover_report(d->vault.recover);
 
-    for (uint32_t i = 0; i < ta_metrics_count(m); i++)
-        if (ta_metrics_at(m, i)->freq_s > reach)
-            reach = ta_metrics_at(m, i)->freq_s;
-    ta_metrics_unref(m);
-    return reach;
-}
-
-/* Files first, then the log's segments that they cover. Only segments from before the cut: a late sample that
- * came while its host was already written stands in a later one. */
-static int run_checkpoint(struct ta_safe *d, int64_t boundary_s,
-                          struct ta_checkpoint_counts *counts, struct ta_err *err)
-{
-    uint64_t segment = 0;
-    int r = ta_wal_cut(d->wal, &segment, err);
-
-    if (r == TA_OK)
-        r = ta_checkpoint_run(&d->checkpoint, boundary_s, d->n_workers, &d->stop, counts, err);
-    if (r == TA_OK && boundary_s != TA_CHECKPOINT_ALL) {
-        uint64_t needed = ta_wal_first_needed(d->wal, boundary_s, reach_of(d->store));
-        segment = needed < segment ? needed : segment;
+    for (int i = 0; i < TA_RECOVER_KINDS; i++) {
+        const struct ta_recover_counts *c = &r->kind[i];
+        if (c->files + c->files_old == 0)
+            continue;
+        ta_logf(d->log, c->damaged + c->lost_records ? TA_LOG_WARN : TA_LOG_INFO,
+                "[METRICSTORE]> loaded %s: %" PRIu64 " files (%" PRIu64 " too old, %" PRIu64
+                " damaged), %" PRIu64 " samples, %" PRIu64 " skipped, %" PRIu64
+                " unreadable places, %" PRIu64 " torn ends, %" PRIu64 " records lost",
+                ta_recover_kind_name((enum ta_recover_kind)i), c->files, c->files_old,
+                c->files_damaged, c->samples, c->skipped + c->skipped_memory, c->damaged, c->torn,
+                c->lost_records);
     }
-    return r < 0 ? r : ta_wal_drop(d->wal, segment, err);
+    ta_logf(d->log, TA_LOG_INFO, "[METRICSTORE]> %" PRIu64 " hosts loaded in %.1f s", r->hosts,
+            (double)r->elapsed_ns / 1e9);
 }
+
+/* The log fails: what was loaded is in the store, and the rest of the work is tried again when it may have
+ * healed. */
+static void rest_after_failure(struct ta_safe *d)
+{
+    struct timespec until;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec++;
+    pthread_mutex_lock(&d->lock);
+    if (!d->is_stopping)
+        pthread_cond_timedwait(&d->wake, &d->lock, &until);
+    pthread_mutex_unlock(&d->lock);
+}
+
+static void load(struct ta_safe *d)
+{
+    int r = TA_EIO;
+
+    while (r < 0 && !atomic_load(&d->stop)) {
+        struct ta_err err = {0};
+        r = ta_vault_load(&d->vault, &d->stop, &err);
+        if (r < 0 && r != TA_ECANCELED) {
+            ta_logf(d->log, TA_LOG_ERROR, "loading: %s", err.text);
+            rest_after_failure(d);
+        }
+    }
+    if (r < 0)
+        return;
+    report_loaded(d);
+    atomic_store_explicit(&d->is_ready, true, memory_order_release);
+    wake_settled(d); /* who met the shut gate */
+}
+
+void ta_safe_progress(struct ta_safe *d, char *out, size_t room)
+{
+    struct ta_recover_state s;
+
+    ta_vault_state(&d->vault, &s);
+    if (s.phase == TA_PHASE_HOSTS)
+        snprintf(out, room, "loading: %" PRIu64 " of %" PRIu64 " hosts", s.hosts_done, s.hosts);
+    else
+        snprintf(out, room, "loading: %" PRIu64 " of %" PRIu64 " log segments", s.segments_done,
+                 s.segments);
+}
+
+/* ---- checkpoints --------------------------------------------------------------------------- */
 
 static void report(struct ta_safe *d, int64_t started_s, int64_t took_ms, int r,
                    const struct ta_checkpoint_counts *counts, const struct ta_err *err)
@@ -245,7 +276,7 @@ static int checkpoint_now(struct ta_safe *d, int64_t boundary_s, struct ta_err *
     pthread_mutex_unlock(&d->lock);
     ta_logf(d->log, TA_LOG_INFO, "[METRICSTORE]> start checkpointing (starting at %s)...",
             ta_format_time(when, started_s));
-    int r = run_checkpoint(d, boundary_s, &counts, &why);
+    int r = ta_vault_checkpoint(&d->vault, boundary_s, &d->stop, &counts, &why);
     report(d, started_s, (ta_mono_ns(d->clock) - start) / 1000000, r, &counts, &why);
     return r < 0 ? ta_fail(err, r, "%s", why.text) : TA_OK;
 }
@@ -258,6 +289,8 @@ static struct timespec at_mono(int64_t ns)
 static void *run(void *arg)
 {
     struct ta_safe *d = arg;
+
+    load(d);
     int64_t next = ta_mono_ns(d->clock) + d->interval_ns;
 
     pthread_mutex_lock(&d->lock);
@@ -275,10 +308,22 @@ static void *run(void *arg)
         next = ta_mono_ns(d->clock) + d->interval_ns;
         pthread_mutex_lock(&d->lock);
         d->done = serving;
-        pthread_cond_broadcast(&d->checkpointed);
+        pthread_mutex_unlock(&d->lock);
+        wake_settled(d);
+        pthread_mutex_lock(&d->lock);
     }
     pthread_mutex_unlock(&d->lock);
     return NULL;
+}
+
+/* A small directory is loaded before the first request can come: so its clients need not know of loading. */
+static void wait_a_little(struct ta_safe *d)
+{
+    const struct timespec pause = {.tv_nsec = 2000000};
+    int64_t until = ta_mono_ns(d->clock) + (int64_t)START_WAIT_MS * 1000000;
+
+    while (!ta_safe_is_ready(d) && ta_mono_ns(d->clock) < until)
+        nanosleep(&pause, NULL);
 }
 
 int ta_safe_start(struct ta_safe *d, struct ta_err *err)
@@ -290,25 +335,27 @@ int ta_safe_start(struct ta_safe *d, struct ta_err *err)
         return ta_fail_sys(err, "starting the checkpoint thread");
     }
     d->is_running = true;
+    wait_a_little(d);
     return TA_OK;
 }
 
 int ta_safe_stop(struct ta_safe *d, bool is_final, struct ta_err *err)
 {
-    if (!d->vfs)
+    if (!d->is_open)
         return TA_OK;
     pthread_mutex_lock(&d->lock);
     d->is_stopping = true;
     pthread_cond_broadcast(&d->wake);
-    pthread_cond_broadcast(&d->checkpointed);
     pthread_mutex_unlock(&d->lock);
     if (d->is_running) {
-        atomic_store(&d->stop, true); /* the final checkpoint covers what a running one does not */
+        atomic_store(
+            &d->stop,
+            true); /* ends a loading, too; the final checkpoint covers what a running one does not */
         pthread_join(d->thread, NULL);
         atomic_store(&d->stop, false);
         d->is_running = false;
     }
-    return is_final && d->wal ? checkpoint_now(d, TA_CHECKPOINT_ALL, err) : TA_OK;
+    return is_final && ta_safe_is_ready(d) ? checkpoint_now(d, TA_CHECKPOINT_ALL, err) : TA_OK;
 }
 
 uint64_t ta_safe_ask_checkpoint(struct ta_safe *d)
@@ -320,20 +367,21 @@ uint64_t ta_safe_ask_checkpoint(struct ta_safe *d)
     return number;
 }
 
-int ta_safe_await_checkpoint(struct ta_safe *d, uint64_t number, int64_t timeout_ms,
-                             struct ta_err *err)
+int ta_safe_wait_checkpoint(struct ta_safe *d, struct ta_waiter *w, uint64_t number,
+                            struct ta_err *err)
 {
-    struct timespec until = at_mono(ta_mono_ns(d->clock) + timeout_ms * 1000000);
-    int e = 0;
     int r = TA_OK;
 
     pthread_mutex_lock(&d->lock);
-    while (d->done < number && !d->is_stopping && e != ETIMEDOUT)
-        e = pthread_cond_timedwait(&d->checkpointed, &d->lock, &until);
-    if (d->done < number)
-        r = ta_fail(err, TA_EAGAIN, "the checkpoint has not ended yet");
-    else if (d->state.trouble[0])
+    if (d->done < number) {
+        r = TA_EAGAIN;
+        if (!w->is_linked) {
+            w->checkpoint = number;
+            link_waiter(d, w);
+        }
+    } else if (d->state.trouble[0]) {
         r = ta_fail(err, TA_EIO, "%s", d->state.trouble);
+    }
     pthread_mutex_unlock(&d->lock);
     return r;
 }
@@ -343,6 +391,6 @@ void ta_safe_state(struct ta_safe *d, struct ta_safe_state *out)
     pthread_mutex_lock(&d->lock);
     *out = d->state;
     pthread_mutex_unlock(&d->lock);
-    if (d->wal)
-        ta_wal_counts(d->wal, &out->log);
+    ta_wal_counts(d->vault.wal, &out->log);
+    ta_vault_state(&d->vault, &out->loading);
 }

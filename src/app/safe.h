@@ -1,7 +1,7 @@
 /* safe.h - the log and the checkpoints of a running server.
  *
- *     open        after recovery: the log takes samples
- *     start       the checkpoint thread runs
+ *     open        the data directory is locked, the log takes samples
+ *     start       a thread loads what is durable, then writes checkpoints; until it is ready no queries
  *     stop        the thread ends; nothing may write any more; a final checkpoint of everything
  *     close       the log is closed
  *
@@ -14,9 +14,7 @@
 #include "app/conf.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "persist/checkpoint.h"
-#include "persist/wal.h"
-#include "persist/wal_journal.h"
+#include "persist/vault.h"
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -24,7 +22,8 @@
 /* Somebody who waits for the log or a checkpoint. Embedded in a request's state. */
 struct ta_waiter {
     struct ta_waiter *next, *previous;
-    uint64_t ticket; /* of the log; 0: room in its buffer */
+    uint64_t ticket;     /* of the log; 0: room in its buffer */
+    uint64_t checkpoint; /* not 0: the end of that one, instead */
     void (*wake)(
         struct ta_waiter *w); /* from the log's thread, once, the waiter already unlinked */
     bool is_linked;
@@ -32,6 +31,7 @@ struct ta_waiter {
 
 struct ta_safe_state {
     struct ta_wal_counts log;
+    struct ta_recover_state loading;
     struct ta_checkpoint_counts last; /* of the last complete checkpoint */
     int64_t last_checkpoint_s;        /* Unix time of its start; 0: none yet */
     int64_t last_checkpoint_ms;       /* how long it took */
@@ -42,43 +42,40 @@ struct ta_safe_state {
 
 struct ta_safe {
     struct ta_store *store;
-    struct ta_vfs *vfs;
     struct ta_clock *clock;
     struct ta_log *log;
-    struct ta_wal *wal;
-    struct ta_wal_journal journal;
+    struct ta_vault vault; /* hand &s->vault.gate.journal to ingest */
     struct ta_wal_listener listener;
-    struct ta_checkpoint_conf checkpoint;
-    unsigned n_workers;
     int64_t interval_ns;
-    char dir[1024]; /* of the log */
+    bool is_open;
 
     pthread_mutex_t lock;
-    struct ta_waiter waiters;    /* ring; guarded by lock */
-    pthread_cond_t wake;         /* the checkpoint thread */
-    pthread_cond_t checkpointed; /* a checkpoint has ended */
+    struct ta_waiter waiters; /* ring; guarded by lock */
+    pthread_cond_t wake;      /* the checkpoint thread */
     pthread_t thread;
     bool is_running, is_stopping; /* guarded by lock */
     uint64_t wanted, done;        /* checkpoints asked for and served, guarded by lock */
-    struct ta_safe_state state;   /* guarded by lock; without .log */
+    struct ta_safe_state state;   /* guarded by lock; without .log and .loading */
+    _Atomic bool is_ready;
     _Atomic bool stop;
 };
 
-/* What recovery found. */
-struct ta_safe_past {
-    uint64_t next_segment, next_sequence;
-    const struct ta_wal_segment *segments;
-    size_t n_segments;
-};
-
-/* Makes the directories and begins a log segment. Borrows everything until close. */
-int ta_safe_open(struct ta_safe *d, const struct ta_config *config, const struct ta_safe_past *past,
-                 struct ta_store *store, struct ta_vfs *vfs, struct ta_clock *clock,
-                 struct ta_log *log, struct ta_err *err);
+/* Makes the directories, takes the lock and begins a log segment. Borrows everything until close. */
+int ta_safe_open(struct ta_safe *d, const struct ta_config *config, struct ta_store *store,
+                 struct ta_vfs *vfs, struct ta_clock *clock, struct ta_log *log,
+                 struct ta_err *err);
 int ta_safe_start(struct ta_safe *d, struct ta_err *err);
 /* `is_final`: everything into checkpoint files, and with that the log goes. TA_OK: it is so. */
 int ta_safe_stop(struct ta_safe *d, bool is_final, struct ta_err *err);
 void ta_safe_close(struct ta_safe *d); /* fine on a zeroed struct */
+
+/* Has everything been loaded? Until then queries would see half of it. */
+static inline bool ta_safe_is_ready(const struct ta_safe *d)
+{
+    return atomic_load_explicit(&d->is_ready, memory_order_acquire);
+}
+/* How far the loading is, in words: "3 of 400 hosts loaded". */
+void ta_safe_progress(struct ta_safe *d, char *out, size_t room);
 
 /* Is the ticket settled? PENDING: w is linked and will be woken when it may be (look again then). */
 enum ta_ticket ta_safe_wait(struct ta_safe *d, struct ta_waiter *w, uint64_t ticket);
@@ -89,9 +86,9 @@ bool ta_safe_unwait(struct ta_safe *d, struct ta_waiter *w);
 
 /* Asks for a checkpoint of everything now and returns its number; it runs in the thread. */
 uint64_t ta_safe_ask_checkpoint(struct ta_safe *d);
-/* Waits for that one to end. TA_OK: it and its files are durable. */
-int ta_safe_await_checkpoint(struct ta_safe *d, uint64_t number, int64_t timeout_ms,
-                             struct ta_err *err);
+/* TA_OK: it has ended and its files are durable. TA_EAGAIN: w is linked. Else why it failed. */
+int ta_safe_wait_checkpoint(struct ta_safe *d, struct ta_waiter *w, uint64_t number,
+                            struct ta_err *err);
 
 void ta_safe_state(struct ta_safe *d, struct ta_safe_state *out);
 

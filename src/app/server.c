@@ -171,6 +171,7 @@ static int open_ingest(struct ta_server *s, struct ta_err *err)
 {
     struct ta_ingest_conf conf = {
         .store = s->store,
+        .journal = &s->safe.vault.gate.journal, /* open before the first request comes */
         .alloc = &ta_heap,
         .max_future_s = s->config->tarn.max_future_ns / 1000000000,
     };
@@ -247,6 +248,7 @@ int ta_server_open(struct ta_server *s, const struct ta_config *config, struct t
                              .lines = &s->lines,
                              .own = &s->own,
                              .clusters = &s->clusters,
+                             .safe = &s->safe,
                              .line_bytes_max = limits->line_bytes};
     ta_ingest_totals_init(&s->lines);
     int r = open_store(s, err);
@@ -262,6 +264,7 @@ int ta_server_open(struct ta_server *s, const struct ta_config *config, struct t
         return r;
     }
     s->own = (struct ta_own_metrics){.store = s->store,
+                                     .safe = &s->safe,
                                      .http_lines = &s->lines,
                                      .http = s->http,
                                      .routes = s->routes,
@@ -273,7 +276,12 @@ int ta_server_open(struct ta_server *s, const struct ta_config *config, struct t
 
 int ta_server_start(struct ta_server *s, struct ta_err *err)
 {
-    int r = ta_keeper_start(&s->keeper, s->store, retention_s(s->config), s->clock, s->log, err);
+    int r = ta_safe_open(&s->safe, s->config, s->store, &ta_vfs_posix, s->clock, s->log, err);
+
+    if (r == TA_OK)
+        r = ta_safe_start(&s->safe, err);
+    if (r == TA_OK)
+        r = ta_keeper_start(&s->keeper, s->store, retention_s(s->config), s->clock, s->log, err);
 
     return r < 0 ? r : ta_http_server_start(s->http, err);
 }
@@ -340,18 +348,20 @@ void ta_server_reload(struct ta_server *s, const struct ta_config *config)
 
 /* ---- stop --------------------------------------------------------------------------------------- */
 
-int ta_server_stop(struct ta_server *s, uint32_t deadline_ms)
+int ta_server_stop(struct ta_server *s, uint32_t deadline_ms, int *out_cut, struct ta_err *err)
 {
-    int cut = ta_http_server_stop(s->http, deadline_ms);
-
+    *out_cut = ta_http_server_stop(s->http, deadline_ms);
     ta_keeper_stop(&s->keeper);
-    return cut;
+    return ta_safe_stop(&s->safe, true, err);
 }
 
 void ta_server_close(struct ta_server *s)
 {
     ta_keeper_stop(&s->keeper);
     ta_http_server_free(s->http);
+    (void)ta_safe_stop(&s->safe, false,
+                       NULL); /* ended already, or the start failed: the log has all */
+    ta_safe_close(&s->safe);
     ta_jwt_free(s->jwt);
     for (unsigned i = 0; i < s->n_workers; i++)
         ta_ingest_free(s->app.ingests[i]);

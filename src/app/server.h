@@ -5,8 +5,8 @@
  *     reload   a new configuration takes effect as far as it can while running
  *     stop     connections drain, threads end
  *
- * Between open and start privileges are dropped: open does what needs root, start what the
- * network can see.
+ * Between open and start privileges are dropped: open does what needs root, start what writes files
+ * and what the network can see.
  */
 #ifndef TARN_APP_SERVER_H
 #define TARN_APP_SERVER_H
@@ -16,6 +16,7 @@
 #include "app/keeper.h"
 #include "app/own_metrics.h"
 #include "app/routes.h"
+#include "app/safe.h"
 #include "net/http.h"
 
 #include <stdbool.h>
@@ -36,6 +37,7 @@ struct ta_server {
     struct ta_ingest_totals lines;
     struct ta_own_metrics own;
     struct ta_clusters clusters;
+    struct ta_safe safe;
     struct ta_keeper keeper;
     bool is_tls;
 };
@@ -47,8 +49,9 @@ int ta_server_start(struct ta_server *s, struct ta_err *err);
 /* Takes over from `config`: certificate, key, token key, memory cap, retention, new metrics. What
  * can not be taken is said in the log and stays as it was. Borrows config for the call. */
 void ta_server_reload(struct ta_server *s, const struct ta_config *config);
-/* Requests that run get up to deadline_ms. Returns how many were cut. */
-int ta_server_stop(struct ta_server *s, uint32_t deadline_ms);
+/* Requests that run get up to deadline_ms; *out_cut: how many were cut. Then a checkpoint of everything:
+ * < 0 when it failed; nothing is lost then, the log has what it lacks. */
+int ta_server_stop(struct ta_server *s, uint32_t deadline_ms, int *out_cut, struct ta_err *err);
 void ta_server_close(struct ta_server *s); /* after stop, or when it never started */
 
 #endif
