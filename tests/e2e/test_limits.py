@@ -180,7 +180,9 @@ def test_hostile_names_never_become_files(server):
     server.write(body)
     assert metrics(server)["tarn_hosts"] == 0
     assert sorted(p.name for p in server.directory.iterdir()) == [
-        "config.json", "stderr.txt", "stdout.txt"]
+        "config.json", "stderr.txt", "stdout.txt", "var"]
+    data = server.directory / "var" / "checkpoints"
+    assert [p.name for p in data.iterdir()] == [".tarn"]
 
 
 def test_connections_over_the_limit_are_refused_and_others_served(small):

@@ -6,7 +6,9 @@ import pathlib
 import re
 import signal
 import socket
+import shutil
 import subprocess
+import tempfile
 import time
 
 import pytest
@@ -99,6 +101,7 @@ def test_a_link_named_cc_metric_store_behaves_like_it(tmp_path):
     assert run("-h").returncode == 0
     with tarn.Server(tmp_path, tarn.config(), name=str(link)) as s:
         assert s.write("cpu_load,hostname=h value=1\n").status == 200
+    shutil.rmtree(data)
 
 
 def test_bad_addresses_and_files_end_the_start_with_status_1(tmp_path):
@@ -235,7 +238,10 @@ def test_privileges_are_dropped_with_supplementary_groups(tmp_path, keys, uid, g
     import pwd
     want_uid = pwd.getpwnam(uid).pw_uid
     want_gid = grp.getgrnam(gid).gr_gid if gid else pwd.getpwnam(uid).pw_gid
-    conf = tarn.config(main={"addr": "127.0.0.1:0", **keys})
+    data = tempfile.mkdtemp()  # reached by others than root, unlike tmp_path
+    os.chown(data, want_uid, want_gid)
+    conf = tarn.config(main={"addr": "127.0.0.1:0", **keys},
+                       metric_store={"checkpoints": {"directory": data}})
     with tarn.Server(tmp_path, conf) as s:
         for task in pathlib.Path(f"/proc/{s.process.pid}/task").iterdir():
             status = dict(line.split(":\t", 1) for line in
@@ -244,3 +250,4 @@ def test_privileges_are_dropped_with_supplementary_groups(tmp_path, keys, uid, g
             assert status["Gid"].split() == [str(want_gid)] * 4
             assert set(status["Groups"].split()) <= {str(want_gid)}
         assert s.write("cpu_load,hostname=h value=1\n").status == 200
+    shutil.rmtree(data)
