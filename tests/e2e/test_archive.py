@@ -17,7 +17,7 @@ pq = pytest.importorskip("pyarrow.parquet")
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / os.environ.get("BUILD", "build")
-TARN = BUILD / "tarn"
+TARN = pathlib.Path(os.environ.get("TARN", BUILD / "tarn"))
 DATA = ROOT / "tests/data/archive"
 SHARED = pathlib.Path(os.environ.get("TARN_SHARED", ROOT / "../shared"))
 COLUMNS = "cluster, hostname, metric, scope, scope_id, timestamp, frequency, value"

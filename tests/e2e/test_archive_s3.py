@@ -18,7 +18,7 @@ pq = pytest.importorskip("pyarrow.parquet")
 pytest.importorskip("moto.server")
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-TARN = ROOT / os.environ.get("BUILD", "build") / "tarn"
+TARN = pathlib.Path(os.environ.get("TARN", ROOT / "build/tarn"))
 START = 1700006400
 BEFORE = START + 10**6
 POLICY = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'
