@@ -24,8 +24,8 @@ static void print_commands(FILE *to)
     fprintf(to, "usage: tarn COMMAND [flags]\n\n"
                 "An in-memory store for the metrics of HPC clusters.\n\n");
     for (size_t i = 0; i < TA_COUNT(commands); i++)
-        fprintf(to, "  %-20s %s\n", commands[i]->name, commands[i]->summary);
-    fprintf(to, "\n  --version            print the version\n"
+        fprintf(to, "  %-21s %s\n", commands[i]->name, commands[i]->summary);
+    fprintf(to, "\n  --version             print the version\n"
                 "\n`tarn COMMAND --help` shows the flags of a command.\n");
 }
 
