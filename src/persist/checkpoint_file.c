@@ -13,6 +13,8 @@ struct buffers {
     struct ta_buffer_info info[BUFFER_BATCH];
     size_t n, next;
     int64_t after_s;
+    bool is_end;   /* nothing lies behind this batch */
+    bool is_first; /* this batch is the first one */
 };
 
 struct ta_column_key ta_checkpoint_key(const struct ta_walk_series *series)
@@ -29,14 +31,30 @@ static void buffers_begin(struct buffers *b, struct ta_checkpoint_job *job,
     b->key = ta_checkpoint_key(series);
     b->n = b->next = 0;
     b->after_s = INT64_MIN;
+    b->is_end = b->is_first = false;
+}
+
+/* From the oldest again; what was fetched already is not asked for twice. */
+static void buffers_rewind(struct buffers *b)
+{
+    b->next = 0;
+    if (b->is_first)
+        return;
+    b->n = 0;
+    b->after_s = INT64_MIN;
+    b->is_end = false;
 }
 
 static const struct ta_buffer_info *buffers_next(struct buffers *b)
 {
     if (b->next == b->n) {
+        if (b->is_end)
+            return NULL;
+        b->is_first = b->after_s == INT64_MIN;
         b->n = ta_walk_buffers(b->job->source, b->job->cluster, b->job->host, &b->key, b->after_s,
                                b->info, BUFFER_BATCH);
         b->next = 0;
+        b->is_end = b->n < BUFFER_BATCH;
         if (b->n == 0)
             return NULL;
         b->after_s = b->info[b->n - 1].start_s;
@@ -76,15 +94,13 @@ struct extent {
     int64_t first_s, last_s, change_s; /* INT64_MAX, INT64_MIN, INT64_MAX when there is none */
 };
 
-static void series_extent(struct ta_checkpoint_job *job, const struct ta_walk_series *series,
-                          int64_t from_s, int64_t to_s, struct extent *e)
+static void series_extent(struct buffers *all, int64_t from_s, int64_t to_s, struct extent *e)
 {
-    struct buffers all;
     const struct ta_buffer_info *b;
     int64_t before_s = INT64_MIN;
 
-    buffers_begin(&all, job, series);
-    while ((b = buffers_next(&all))) {
+    buffers_rewind(all);
+    while ((b = buffers_next(all))) {
         struct ta_checkpoint_part p;
         if (!ta_checkpoint_part_of(b, from_s, to_s, &p))
             continue;
@@ -109,8 +125,11 @@ bool ta_checkpoint_plan(struct ta_checkpoint_job *job, int64_t from_s, int64_t t
 
     for (bool is_first = true;
          ta_walk_series_next(job->source, job->cluster, job->host, is_first, &series);
-         is_first = false)
-        series_extent(job, &series, from_s, to_s, &all);
+         is_first = false) {
+        struct buffers buffers;
+        buffers_begin(&buffers, job, &series);
+        series_extent(&buffers, from_s, to_s, &all);
+    }
     if (all.first_s == INT64_MAX)
         return false;
     out->from_s = all.first_s;
@@ -157,17 +176,16 @@ static int put_part(struct ta_checkpoint_job *job, struct ta_tree_writer *w,
 
 /* The slots of the series that lie in the range, as one array. A writer may change the chain meanwhile:
  * the array keeps the length it was announced with, and what came later is touched for the next run. */
-static int put_array(struct ta_checkpoint_job *job, struct ta_tree_writer *w,
-                     const struct ta_walk_series *series, const struct ta_checkpoint_range *range,
-                     int64_t first_s, uint64_t n_slots, struct ta_err *err)
+static int put_array(struct ta_checkpoint_job *job, struct ta_tree_writer *w, struct buffers *all,
+                     const struct ta_checkpoint_range *range, int64_t first_s, uint64_t n_slots,
+                     struct ta_err *err)
 {
-    struct buffers all;
     const struct ta_buffer_info *b;
     uint64_t done = 0;
     int r = TA_OK;
 
-    buffers_begin(&all, job, series);
-    while (r == TA_OK && (b = buffers_next(&all))) {
+    buffers_rewind(all);
+    while (r == TA_OK && (b = buffers_next(all))) {
         struct ta_checkpoint_part p;
         if (!ta_checkpoint_part_of(b, range->from_s, range->to_s, &p))
             continue;
@@ -180,7 +198,7 @@ static int put_array(struct ta_checkpoint_job *job, struct ta_tree_writer *w,
         uint32_t end = n_slots - at < p.end - p.first ? p.first + (uint32_t)(n_slots - at) : p.end;
         r = put_missing(job, w, at - done, err);
         if (r == TA_OK)
-            r = put_part(job, w, &all, b, p.first, end, err);
+            r = put_part(job, w, all, b, p.first, end, err);
         done = at + (end - p.first);
     }
     return r < 0 ? r : put_missing(job, w, n_slots - done, err);
@@ -221,8 +239,10 @@ static int put_series(struct ta_checkpoint_job *job, struct ta_tree_writer *w, s
                       const struct ta_checkpoint_range *range, struct ta_err *err)
 {
     struct extent e = {INT64_MAX, INT64_MIN, INT64_MAX};
+    struct buffers all;
 
-    series_extent(job, series, range->from_s, range->to_s, &e);
+    buffers_begin(&all, job, series);
+    series_extent(&all, range->from_s, range->to_s, &e);
     if (e.first_s == INT64_MAX)
         return TA_OK;
     if (e.change_s != INT64_MAX) /* came since the plan was made: touched, the next run has it */
@@ -235,7 +255,7 @@ static int put_series(struct ta_checkpoint_job *job, struct ta_tree_writer *w, s
     if (r == TA_OK)
         r = ta_tree_metric(w, ta_metrics_at(metrics, series->metric)->name, series->freq_s,
                            e.first_s, (uint32_t)n, err);
-    return r < 0 ? r : put_array(job, w, series, range, e.first_s, n, err);
+    return r < 0 ? r : put_array(job, w, &all, range, e.first_s, n, err);
 }
 
 static int put_host(struct ta_checkpoint_job *job, struct ta_tree_writer *w,
