@@ -119,8 +119,8 @@ static void warn(struct process *p)
                 "main.jwt-public-key is not set: EVERYBODY who can reach %s may write, read and "
                 "free all data (tarn.require-auth refuses such a start)",
                 c->main.addr);
-    if (c->store.n_subscriptions || c->nats.address[0])
-        ta_logf(log, TA_LOG_WARN, "NATS is configured, but this version takes HTTP only");
+    if ((c->store.n_subscriptions || c->tarn.n_jetstream) && !c->nats.address[0])
+        ta_logf(log, TA_LOG_WARN, "there are NATS subjects to read, but no nats.address");
     if (c->main.backend_url[0])
         ta_logf(log, TA_LOG_WARN,
                 "main.backend-url is set, but this version protects no nodes from retention");

@@ -8,22 +8,26 @@ enum {
     QUEUE_BYTES = 64 << 20, /* as the reference's client library */
     WAIT_MS = 500,          /* how late a stop may be noticed */
     BATCH = 256,
+    LAST_WAIT_MS = 20, /* for one more at the end */
     ROOM_MS = 1000,
     SYNC_MS = 10000,
     RETRY_MS = 1000,
-    LAG_MS = 5000
+    LAG_MS = 5000,
+    SHUT_US = 500,  /* between two tries while the log has room and yet takes nothing */
+    LAST_MS = 10000 /* for what a subscription's queue holds at the end */
 };
 
 struct ta_nats_in {
     struct ta_nats_in_conf conf;
     struct ta_nats_source source;
     struct ta_ingest *ingest;
-    struct ta_nats_sub *sub;
+    struct ta_nats_sub *sub; /* guarded by lock: the numbers of it are read from outside */
     struct ta_nats_consumer *consumer; /* the thread's own */
     pthread_t thread;
     pthread_mutex_t lock;
     struct ta_nats_in_counts counts; /* guarded by lock */
     _Atomic bool is_stopping;
+    bool is_started; /* the thread is to be joined */
     int64_t lag_mono_ns;
 };
 
@@ -36,6 +40,8 @@ static int wait_for_log(struct ta_nats_in *in)
         return TA_EIO;
     while (!atomic_load(&in->is_stopping)) {
         int r = ta_wal_wait_room(in->conf.wal, ROOM_MS);
+        if (r == TA_OK) /* a checkpoint may hold it shut for a moment */
+            nanosleep(&(struct timespec){.tv_nsec = SHUT_US * 1000}, NULL);
         if (r != TA_EAGAIN)
             return r;
     }
@@ -74,30 +80,77 @@ static int store(struct ta_nats_in *in, const struct ta_nats_msg *m, uint64_t *t
     return r;
 }
 
+static void pause_a_while(struct ta_nats_in *in)
+{
+    for (int waited = 0; waited < RETRY_MS && !atomic_load(&in->is_stopping); waited += 50)
+        nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+}
+
 /* ---- plain subscription -------------------------------------------------------------------------- */
+
+/* 1: one message was taken, 0: none came, < 0: the subscription is closed. */
+static int take_one(struct ta_nats_in *in, int64_t wait_ms, struct ta_err *err)
+{
+    struct ta_nats_msg m = {0};
+    struct ta_err why = {0};
+    uint64_t ticket = 0;
+    int r = ta_nats_next(in->sub, wait_ms, &m, err);
+
+    if (r <= 0)
+        return r;
+    r = store(in, &m, &ticket, &why);
+    if (r < 0)
+        ta_logf(in->conf.log, TA_LOG_ERROR, "NATS: a message of %.*s is lost: %s",
+                TA_STR_FMT(m.subject), why.text[0] ? why.text : ta_strerror(r));
+    else if (why.code)
+        ta_logf(in->conf.log, TA_LOG_WARN, "NATS: %.*s: %s", TA_STR_FMT(m.subject), why.text);
+    ta_nats_msg_done(&m);
+    return 1;
+}
+
+static int subscribe(struct ta_nats_in *in, struct ta_err *err)
+{
+    struct ta_nats_sub *sub = NULL;
+    int r =
+        ta_nats_subscribe(&sub, in->conf.nats, in->source.subject, QUEUE_MSGS, QUEUE_BYTES, err);
+
+    pthread_mutex_lock(&in->lock);
+    in->sub = sub;
+    pthread_mutex_unlock(&in->lock);
+    return r;
+}
+
+/* What it dropped stays counted. */
+static void unsubscribe(struct ta_nats_in *in)
+{
+    struct ta_nats_sub_counts queue = {0};
+
+    pthread_mutex_lock(&in->lock);
+    if (in->sub)
+        ta_nats_sub_counts(in->sub, &queue);
+    in->counts.dropped += queue.dropped;
+    ta_nats_unsubscribe(in->sub);
+    in->sub = NULL;
+    pthread_mutex_unlock(&in->lock);
+}
 
 static void run_plain(struct ta_nats_in *in)
 {
     while (!atomic_load(&in->is_stopping)) {
-        struct ta_nats_msg m = {0};
         struct ta_err err = {0};
-        uint64_t ticket = 0;
-        int r = ta_nats_next(in->sub, WAIT_MS, &m, &err);
+        int r = in->sub ? take_one(in, WAIT_MS, &err) : subscribe(in, &err);
 
-        if (r < 0) {
-            ta_logf(in->conf.log, TA_LOG_ERROR, "%s", err.text);
-            return; /* the subscription is closed: only at the end */
+        if (r < 0) { /* the server refuses us: its state says why */
+            unsubscribe(in);
+            pause_a_while(in);
         }
-        if (r == 0)
-            continue;
-        r = store(in, &m, &ticket, &err);
-        if (r < 0)
-            ta_logf(in->conf.log, TA_LOG_ERROR, "NATS: a message of %.*s is lost: %s",
-                    TA_STR_FMT(m.subject), err.text[0] ? err.text : ta_strerror(r));
-        else if (err.code)
-            ta_logf(in->conf.log, TA_LOG_WARN, "NATS: %.*s: %s", TA_STR_FMT(m.subject), err.text);
-        ta_nats_msg_done(&m);
     }
+    if (!in->sub)
+        return;
+    ta_nats_sub_quit(in->sub);
+    int64_t until = ta_mono_ns(in->conf.clock) + (int64_t)LAST_MS * 1000000;
+    while (ta_mono_ns(in->conf.clock) < until && take_one(in, LAST_WAIT_MS, NULL) > 0)
+        continue;
 }
 
 /* ---- JetStream ------------------------------------------------------------------------------------ */
@@ -147,12 +200,6 @@ static bool take_batch(struct ta_nats_in *in, struct ta_nats_msg *batch, int n)
     in->counts.redelivered += again;
     pthread_mutex_unlock(&in->lock);
     return is_good && stored == n;
-}
-
-static void pause_a_while(struct ta_nats_in *in)
-{
-    for (int waited = 0; waited < RETRY_MS && !atomic_load(&in->is_stopping); waited += 50)
-        nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
 }
 
 static void attach(struct ta_nats_in *in)
@@ -235,7 +282,7 @@ static void *run(void *arg)
 
 static void free_parts(struct ta_nats_in *in)
 {
-    ta_nats_unsubscribe(in->sub);
+    unsubscribe(in);
     ta_ingest_free(in->ingest);
     pthread_mutex_destroy(&in->lock);
     ta_release(in->conf.alloc, in, sizeof(*in));
@@ -257,10 +304,16 @@ int ta_nats_in_start(struct ta_nats_in **out, const struct ta_nats_in_conf *conf
     in->counts.is_attached = source->stream == NULL;
     pthread_mutex_init(&in->lock, NULL);
     int r = ta_ingest_new(&in->ingest, &ingest, err);
-    if (r == TA_OK && !source->stream)
-        r = ta_nats_subscribe(&in->sub, conf->nats, source->subject, QUEUE_MSGS, QUEUE_BYTES, err);
+    if (r == TA_OK && !source->stream) {
+        struct ta_err why = {0};
+        r = subscribe(in, &why);
+        r = r == TA_EAGAIN ? TA_OK /* the thread tries again */
+            : r < 0        ? ta_fail(err, r, "%s", why.text)
+                           : r;
+    }
     if (r == TA_OK && pthread_create(&in->thread, NULL, run, in) != 0)
         r = ta_fail(err, TA_EIO, "no thread for NATS subject %s", source->subject);
+    in->is_started = r == TA_OK;
     if (r < 0) {
         free_parts(in);
         return r;
@@ -269,12 +322,26 @@ int ta_nats_in_start(struct ta_nats_in **out, const struct ta_nats_in_conf *conf
     return TA_OK;
 }
 
-void ta_nats_in_stop(struct ta_nats_in *in)
+void ta_nats_in_quit(struct ta_nats_in *in)
+{
+    if (in)
+        atomic_store(&in->is_stopping, true);
+}
+
+void ta_nats_in_end(struct ta_nats_in *in)
+{
+    if (!in || !in->is_started)
+        return;
+    ta_nats_in_quit(in);
+    pthread_join(in->thread, NULL);
+    in->is_started = false;
+}
+
+void ta_nats_in_free(struct ta_nats_in *in)
 {
     if (!in)
         return;
-    atomic_store(&in->is_stopping, true);
-    pthread_join(in->thread, NULL);
+    ta_nats_in_end(in);
     free_parts(in);
 }
 
@@ -284,8 +351,8 @@ void ta_nats_in_counts(struct ta_nats_in *in, struct ta_nats_in_counts *out)
 
     pthread_mutex_lock(&in->lock);
     *out = in->counts;
-    pthread_mutex_unlock(&in->lock);
     if (in->sub)
         ta_nats_sub_counts(in->sub, &queue);
-    out->dropped = queue.dropped;
+    pthread_mutex_unlock(&in->lock);
+    out->dropped += queue.dropped;
 }

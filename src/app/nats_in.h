@@ -77,8 +77,12 @@ struct ta_nats_in;
 /* Starts the thread. conf and source are copied, what they point to is borrowed until stop. */
 int ta_nats_in_start(struct ta_nats_in **out, const struct ta_nats_in_conf *conf,
                      const struct ta_nats_source *source, struct ta_err *err);
-/* Finishes the batch in work, ends the thread and frees. NULL is fine. */
-void ta_nats_in_stop(struct ta_nats_in *in);
+/* Asks the thread to end: a consumer finishes its batch, a subscription ends its interest and takes what
+ * waits in its queue. Returns at once. */
+void ta_nats_in_quit(struct ta_nats_in *in);
+/* The same, and waits for the end of the thread; counts can still be read. NULL is fine for both. */
+void ta_nats_in_end(struct ta_nats_in *in);
+void ta_nats_in_free(struct ta_nats_in *in); /* ends it when that was not done */
 void ta_nats_in_counts(struct ta_nats_in *in, struct ta_nats_in_counts *out);
 
 #endif

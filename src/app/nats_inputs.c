@@ -194,12 +194,21 @@ int ta_nats_inputs_start(struct ta_nats_inputs *s, const struct ta_config *confi
     return r;
 }
 
+void ta_nats_inputs_end(struct ta_nats_inputs *s)
+{
+    for (size_t i = 0; i < s->n; i++)
+        ta_nats_in_quit(s->at[i]); /* all at once: each may take a moment to notice */
+    for (size_t i = 0; i < s->n; i++)
+        ta_nats_in_end(s->at[i]);
+}
+
 void ta_nats_inputs_stop(struct ta_nats_inputs *s)
 {
     if (!s->alloc)
         return;
+    ta_nats_inputs_end(s);
     for (size_t i = 0; i < s->n; i++)
-        ta_nats_in_stop(s->at[i]);
+        ta_nats_in_free(s->at[i]);
     ta_nats_close(s->nats);
     if (s->poison_path)
         ta_poison_done(&s->poison);

@@ -24,8 +24,10 @@ struct ta_nats_inputs {
 int ta_nats_inputs_start(struct ta_nats_inputs *s, const struct ta_config *config,
                          const struct ta_nats_in_conf *common, struct ta_vfs *vfs,
                          struct ta_err *err);
-/* Finishes the batches in work. Fine on a zeroed struct. */
-void ta_nats_inputs_stop(struct ta_nats_inputs *s);
+/* Ends the interest at the server, finishes what is in work and ends the threads; numbers can still be read.
+ * Fine on a zeroed struct, as stop. */
+void ta_nats_inputs_end(struct ta_nats_inputs *s);
+void ta_nats_inputs_stop(struct ta_nats_inputs *s); /* the same when it was not done, and frees */
 
 /* Calls `each` with every partition of a list such as "0-3,7", ascending as written, at most 1,024. TA_EINVAL:
  * not such a list; else what `each` said first. */

@@ -266,12 +266,27 @@ int ta_server_open(struct ta_server *s, const struct ta_config *config, struct t
     s->own = (struct ta_own_metrics){.store = s->store,
                                      .safe = &s->safe,
                                      .http_lines = &s->lines,
+                                     .nats = &s->nats,
                                      .http = s->http,
                                      .routes = s->routes,
                                      .n_routes = s->n_routes,
                                      .started_s = ta_now_s(clock),
                                      .has_auth = s->jwt != NULL};
     return TA_OK;
+}
+
+/* Without a server in the configuration nothing runs. Servers that are away are waited for in the background. */
+static int start_nats(struct ta_server *s, struct ta_err *err)
+{
+    struct ta_nats_in_conf common = {.store = s->store,
+                                     .journal = &s->safe.vault.gate.journal,
+                                     .wal = s->safe.vault.wal,
+                                     .alloc = &ta_heap,
+                                     .clock = s->clock,
+                                     .log = s->log,
+                                     .max_future_s = s->config->tarn.max_future_ns / 1000000000};
+
+    return ta_nats_inputs_start(&s->nats, s->config, &common, &ta_vfs_posix, err);
 }
 
 int ta_server_start(struct ta_server *s, struct ta_err *err)
@@ -283,6 +298,8 @@ int ta_server_start(struct ta_server *s, struct ta_err *err)
     if (r == TA_OK)
         r = ta_keeper_start(&s->keeper, s->store, retention_s(s->config), s->clock, s->log, err);
 
+    if (r == TA_OK)
+        r = start_nats(s, err);
     return r < 0 ? r : ta_http_server_start(s->http, err);
 }
 
@@ -350,6 +367,8 @@ void ta_server_reload(struct ta_server *s, const struct ta_config *config)
 
 int ta_server_stop(struct ta_server *s, uint32_t deadline_ms, int *out_cut, struct ta_err *err)
 {
+    /* First: what comes from now on, somebody else takes or the next life. */
+    ta_nats_inputs_end(&s->nats);
     *out_cut = ta_http_server_stop(s->http, deadline_ms);
     ta_keeper_stop(&s->keeper);
     return ta_safe_stop(&s->safe, true, err);
@@ -359,6 +378,7 @@ void ta_server_close(struct ta_server *s)
 {
     ta_keeper_stop(&s->keeper);
     ta_http_server_free(s->http);
+    ta_nats_inputs_stop(&s->nats);
     (void)ta_safe_stop(&s->safe, false,
                        NULL); /* ended already, or the start failed: the log has all */
     ta_safe_close(&s->safe);

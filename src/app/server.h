@@ -14,6 +14,7 @@
 #include "app/clusters.h"
 #include "app/conf.h"
 #include "app/keeper.h"
+#include "app/nats_inputs.h"
 #include "app/own_metrics.h"
 #include "app/routes.h"
 #include "app/safe.h"
@@ -38,6 +39,7 @@ struct ta_server {
     struct ta_own_metrics own;
     struct ta_clusters clusters;
     struct ta_safe safe;
+    struct ta_nats_inputs nats;
     struct ta_keeper keeper;
     bool is_tls;
 };

@@ -14,7 +14,8 @@ int ta_nats_fail(natsStatus status, const char *what, struct ta_err *err)
         code = TA_ENOMEM;
     else if (status == NATS_TIMEOUT || status == NATS_NOT_YET_CONNECTED ||
              status == NATS_CONNECTION_DISCONNECTED || status == NATS_NO_RESPONDERS ||
-             status == NATS_NOT_FOUND)
+             status == NATS_NOT_FOUND || status == NATS_CONNECTION_CLOSED ||
+             status == NATS_CONNECTION_AUTH_FAILED || status == NATS_NO_SERVER)
         code = TA_EAGAIN;
     else if (status == NATS_INVALID_ARG || status == NATS_INVALID_SUBJECT ||
              status == NATS_INVALID_QUEUE_NAME || status == NATS_SSL_ERROR)
@@ -68,8 +69,15 @@ static void on_error(natsConnection *c, natsSubscription *s, natsStatus status, 
 static void on_closed(natsConnection *c, void *arg)
 {
     struct ta_nats *n = arg;
+    const char *why = NULL;
 
-    (void)c;
+    /* The library forgets which of its servers refused us. */
+    if (natsConnection_GetLastError(c, &why) == NATS_NO_SERVER)
+        why = "no server takes the connection: away, or the credentials are refused";
+    if (why && why[0]) {
+        note(n, false, why);
+        ta_logf(n->report, TA_LOG_WARN, "NATS: %s", why);
+    }
     pthread_mutex_lock(&n->lock);
     n->is_closed = true;
     pthread_cond_broadcast(&n->closed);
@@ -175,6 +183,62 @@ static int set_options(struct ta_nats *n, const struct ta_nats_conf *conf, struc
     return s == NATS_OK ? TA_OK : ta_nats_fail(s, "options", err);
 }
 
+/* Begins to connect. TA_OK also when nobody answers yet; without a connection the next user tries again. */
+static int begin(struct ta_nats *n, struct ta_err *err)
+{
+    natsStatus s = natsConnection_Connect(&n->connection, n->options);
+
+    if (s == NATS_OK) {
+        note(n, true, "");
+        return TA_OK;
+    }
+    note(n, false, s == NATS_NOT_YET_CONNECTED ? "not connected yet" : natsStatus_GetText(s));
+    if (s == NATS_NOT_YET_CONNECTED)
+        return TA_OK;
+    n->connection = NULL;
+    return ta_nats_fail(s, "connecting", err);
+}
+
+static bool is_given_up(struct ta_nats *n)
+{
+    pthread_mutex_lock(&n->lock);
+    bool is_closed = n->is_closed;
+    pthread_mutex_unlock(&n->lock);
+    return is_closed || !n->connection;
+}
+
+static void renew(struct ta_nats *n, struct ta_err *err)
+{
+    pthread_rwlock_wrlock(&n->use);
+    if (is_given_up(n)) { /* else another thread was faster */
+        natsConnection_Destroy(n->connection);
+        n->connection = NULL;
+        pthread_mutex_lock(&n->lock);
+        n->is_closed = false;
+        pthread_mutex_unlock(&n->lock);
+        (void)begin(n, err); /* shows as the missing connection */
+    }
+    pthread_rwlock_unlock(&n->use);
+}
+
+natsConnection *ta_nats_enter(struct ta_nats *n, struct ta_err *err)
+{
+    pthread_rwlock_rdlock(&n->use);
+    if (is_given_up(n)) {
+        pthread_rwlock_unlock(&n->use);
+        renew(n, err);
+        pthread_rwlock_rdlock(&n->use);
+    }
+    if (!n->connection)
+        ta_fail(err, TA_EAGAIN, "NATS: not connected");
+    return n->connection;
+}
+
+void ta_nats_leave(struct ta_nats *n)
+{
+    pthread_rwlock_unlock(&n->use);
+}
+
 int ta_nats_open(struct ta_nats **out, const struct ta_nats_conf *conf, struct ta_alloc *alloc,
                  struct ta_err *err)
 {
@@ -186,16 +250,16 @@ int ta_nats_open(struct ta_nats **out, const struct ta_nats_conf *conf, struct t
     n->report = conf->report;
     pthread_mutex_init(&n->lock, NULL);
     pthread_cond_init(&n->closed, NULL);
+    pthread_rwlock_init(&n->use, NULL);
     natsStatus s = natsOptions_Create(&n->options);
     int r = s == NATS_OK ? set_options(n, conf, err) : ta_nats_fail(s, "options", err);
     if (r == TA_OK) {
-        s = natsConnection_Connect(&n->connection, n->options);
-        if (s == NATS_OK)
-            note(n, true, "");
-        else if (s == NATS_NOT_YET_CONNECTED)
-            note(n, false, "not connected yet");
-        else
-            r = ta_nats_fail(s, "connecting", err);
+        struct ta_err why = {0};
+        int b = begin(n, &why);
+        if (b == TA_ENOMEM || b == TA_EINVAL)
+            r = ta_fail(err, b, "%s", why.text);
+        else if (b < 0) /* refused by the server, which may be set right later */
+            ta_logf(n->report, TA_LOG_WARN, "%s", why.text);
     }
     if (r < 0) {
         ta_nats_close(n);
@@ -219,6 +283,7 @@ void ta_nats_close(struct ta_nats *n)
         natsConnection_Destroy(n->connection);
     }
     natsOptions_Destroy(n->options);
+    pthread_rwlock_destroy(&n->use);
     pthread_cond_destroy(&n->closed);
     pthread_mutex_destroy(&n->lock);
     ta_release(n->alloc, n, sizeof(*n));
@@ -254,7 +319,10 @@ int ta_nats_subscribe(struct ta_nats_sub **out, struct ta_nats *n, const char *s
     if (!s)
         return ta_fail(err, TA_ENOMEM, "NATS subscription");
     s->alloc = n->alloc;
-    natsStatus status = natsConnection_SubscribeSync(&s->sub, n->connection, subject);
+    natsConnection *c = ta_nats_enter(n, err);
+    natsStatus status =
+        c ? natsConnection_SubscribeSync(&s->sub, c, subject) : NATS_NOT_YET_CONNECTED;
+    ta_nats_leave(n);
     if (status == NATS_OK)
         status = natsSubscription_SetPendingLimits(s->sub, queue_msgs, queue_bytes);
     if (status != NATS_OK) {
@@ -271,6 +339,11 @@ void ta_nats_unsubscribe(struct ta_nats_sub *s)
         return;
     natsSubscription_Destroy(s->sub);
     ta_release(s->alloc, s, sizeof(*s));
+}
+
+void ta_nats_sub_quit(struct ta_nats_sub *s)
+{
+    (void)natsSubscription_Drain(s->sub); /* not connected: nothing comes either */
 }
 
 int ta_nats_next(struct ta_nats_sub *s, int64_t timeout_ms, struct ta_nats_msg *out,

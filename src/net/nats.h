@@ -41,7 +41,7 @@ struct ta_nats_state {
 struct ta_nats;
 
 /* Starts connecting in the background; copies the configuration. TA_EINVAL: unusable URL, credentials or TLS
- * files (named). TA_ENOMEM. */
+ * files (named). TA_ENOMEM. A server that refuses the credentials is tried again, as one that is away. */
 int ta_nats_open(struct ta_nats **out, const struct ta_nats_conf *conf, struct ta_alloc *alloc,
                  struct ta_err *err);
 /* All subscriptions must be closed. NULL is fine. */
@@ -61,12 +61,17 @@ void ta_nats_msg_done(struct ta_nats_msg *m); /* fine on a zeroed struct */
 struct ta_nats_sub;
 
 /* `queue_bytes` and `queue_msgs` bound what waits here. The subscription is made again by itself after every
- * reconnect. */
+ * reconnect. TA_EAGAIN: the server refused the connection, try again later. */
 int ta_nats_subscribe(struct ta_nats_sub **out, struct ta_nats *n, const char *subject,
                       int queue_msgs, int queue_bytes, struct ta_err *err);
 void ta_nats_unsubscribe(struct ta_nats_sub *s); /* NULL is fine */
 
-/* 1 = *out filled, 0 = nothing came within timeout_ms, < 0 = TA_EIO. */
+/* Ends the interest at the server; what waits here can still be taken. Without a connection the queue is all
+ * there is anyway. */
+void ta_nats_sub_quit(struct ta_nats_sub *s);
+
+/* 1 = *out filled, 0 = nothing came within timeout_ms, < 0: the subscription has ended with its connection,
+ * which a new one makes again. */
 int ta_nats_next(struct ta_nats_sub *s, int64_t timeout_ms, struct ta_nats_msg *out,
                  struct ta_err *err);
 

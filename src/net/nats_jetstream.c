@@ -60,6 +60,9 @@ static natsStatus bind_consumer(struct ta_nats_consumer *c,
 static int consume_failed(const struct ta_nats_consumer_conf *conf, natsStatus s, jsErrCode why,
                           struct ta_err *err)
 {
+    const char *words =
+        nats_GetLastError(NULL); /* of this thread; the server's own, if it answered */
+
     if (why == JSStreamNotFoundErr || why == JSConsumerNotFoundErr)
         return ta_fail(err, TA_EAGAIN, "JetStream: stream %s or its consumer %s is not there",
                        conf->stream, conf->durable);
@@ -69,7 +72,8 @@ static int consume_failed(const struct ta_nats_consumer_conf *conf, natsStatus s
                        conf->durable, conf->stream);
     if (why != 0 || s == NATS_INVALID_ARG)
         return ta_fail(err, TA_EINVAL, "JetStream: consumer %s of stream %s: %s (error %d)",
-                       conf->durable, conf->stream, natsStatus_GetText(s), (int)why);
+                       conf->durable, conf->stream, words ? words : natsStatus_GetText(s),
+                       (int)why);
     return ta_nats_fail(s, conf->stream, err);
 }
 
@@ -86,9 +90,12 @@ int ta_nats_consume(struct ta_nats_consumer **out, struct ta_nats *n,
     c->alloc = alloc;
     jsOptions_Init(&options);
     options.Wait = timeout_ms;
-    natsStatus s = keep_names(c, conf) < 0
-                       ? NATS_NO_MEMORY
-                       : natsConnection_JetStream(&c->js, n->connection, &options);
+    natsStatus s = keep_names(c, conf) < 0 ? NATS_NO_MEMORY : NATS_OK;
+    natsConnection *connection = ta_nats_enter(n, err);
+    if (s == NATS_OK)
+        s = connection ? natsConnection_JetStream(&c->js, connection, &options)
+                       : NATS_NOT_YET_CONNECTED;
+    ta_nats_leave(n);
     if (s == NATS_OK)
         s = add_consumer(c, conf, &options, &why);
     if (s == NATS_OK)
