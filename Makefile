@@ -106,6 +106,7 @@ check: check-format check-layers check-headers test
 
 bench: $(BENCHES) all
 	@BUILD=$(BUILD) tools/run-bench $(BENCHES)
+	@tests/bench/serve.sh $(BUILD)/tarn
 
 # Fuzz targets need clang; FUZZ_RUNS executions of each (0 = build and replay the corpus only).
 FUZZ_RUNS ?= 100000

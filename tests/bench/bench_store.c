@@ -160,7 +160,8 @@ static void bench_memory(const double *v)
     struct ta_store *s = new_store(60);
 
     (void)post_ticks(s, 0, 1, v);
-    printf("after 1 sample a series       %8.1f B a series counted, %.1f B resident\n",
+    printf("after 1 sample a series       %8.1f B a series counted, %.1f B resident; the "
+           "reference takes 4240\n",
            (double)ta_store_bytes(s) / n, (rss_bytes() - before) / n);
     (void)post_ticks(s, 1, 31, v);
     printf("after 32 samples              %8.1f B a series counted, %.1f B resident\n",
