@@ -4,9 +4,9 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import socket
-import shutil
 import subprocess
 import tempfile
 import time
@@ -101,7 +101,6 @@ def test_a_link_named_cc_metric_store_behaves_like_it(tmp_path):
     assert run("-h").returncode == 0
     with tarn.Server(tmp_path, tarn.config(), name=str(link)) as s:
         assert s.write("cpu_load,hostname=h value=1\n").status == 200
-    shutil.rmtree(data)
 
 
 def test_bad_addresses_and_files_end_the_start_with_status_1(tmp_path):
