@@ -108,6 +108,14 @@ bench: $(BENCHES) all
 	@BUILD=$(BUILD) tools/run-bench $(BENCHES)
 	@tests/bench/serve.sh $(BUILD)/tarn
 
+# The same programs that `make test` runs with small counts, with the full ones; each prints one line.
+soak: $(BUILD)/tests/fault/test_vault_powercut $(BUILD)/tests/fault/test_vault_io \
+      $(BUILD)/tests/fault/test_vault_memory all
+	$(BUILD)/tests/fault/test_vault_powercut 20000
+	$(BUILD)/tests/fault/test_vault_io 1
+	$(BUILD)/tests/fault/test_vault_memory 1
+	TARN_KILLS=1000 $(PYTHON) -m pytest -q -s -p no:cacheprovider tests/e2e/test_kill.py
+
 # Fuzz targets need clang; FUZZ_RUNS executions of each (0 = build and replay the corpus only).
 FUZZ_RUNS ?= 100000
 fuzz:

@@ -174,8 +174,9 @@ static int next_cluster(struct hosts *h, struct ta_err *err)
             strlen(e.name) >= sizeof(h->cluster_name))
             continue;
         strcpy(h->cluster_name, e.name);
-        if (h->r->vfs->open_dir(h->r->vfs, h->cluster_path, &h->cluster, NULL) == TA_OK)
-            return 1;
+        for (int i = 0; i < TA_RECOVER_TRIES; i++)
+            if (h->r->vfs->open_dir(h->r->vfs, h->cluster_path, &h->cluster, NULL) == TA_OK)
+                return 1;
         ta_recover_place(h->r, TA_RECOVER_BIN, h->cluster_path, 0, 0,
                          "the directory could not be read");
     }
@@ -193,12 +194,15 @@ static int hosts_next(struct hosts *h, char *host, struct ta_err *err)
             if (r <= 0)
                 return r;
         }
-        while (h->cluster->ops->next(h->cluster, &e, NULL) > 0) {
+        int r;
+        while ((r = h->cluster->ops->next(h->cluster, &e, err)) > 0) {
             if (e.kind != TA_KIND_DIR || strlen(e.name) > 255)
                 continue;
             strcpy(host, e.name);
             return 1;
         }
+        if (r < 0)
+            return r;
         h->cluster->ops->close(h->cluster);
         h->cluster = NULL;
     }

@@ -54,7 +54,7 @@ static void put_aside(struct ta_recover_job *job, const char *path, const struct
 
 static int load_open_file(struct ta_recover_job *job, const struct ta_host_file *f,
                           struct ta_file *file, struct ta_recover_counts *c, struct ta_damage *d,
-                          struct ta_err *err)
+                          bool *is_unread, struct ta_err *err)
 {
     struct ta_err why = {0};
     struct ta_tree_reader *t = NULL;
@@ -69,36 +69,53 @@ static int load_open_file(struct ta_recover_job *job, const struct ta_host_file 
     ta_tree_reader_free(t);
     if (r == TA_ENOMEM || e == TA_ENOMEM)
         return ta_fail(err, TA_ENOMEM, "no memory to load host %.*s", TA_STR_FMT(job->host));
-    if (r < 0) /* the disk: what came before it counts */
+    if (r < 0 || e < 0) { /* the disk: what came before it counts */
         ta_damage_add(d, 0, c->bytes, "the file could not be read");
+        *is_unread = true;
+    }
     return TA_OK;
+}
+
+/* One try. *is_unread: the disk was in the way, not the file. */
+static int try_file(struct ta_recover_job *job, const struct ta_host_file *f, const char *path,
+                    struct ta_recover_counts *c, struct ta_damage *d, bool *is_unread,
+                    struct ta_err *err)
+{
+    struct ta_file *file = NULL;
+    int r = ta_open(job->r->vfs, path, TA_OPEN_READ | TA_OPEN_NOFOLLOW, 0, &file, NULL);
+
+    *c = (struct ta_recover_counts){.files = 1};
+    *d = (struct ta_damage){0};
+    *is_unread = r < 0;
+    if (r == TA_ENOMEM)
+        return ta_fail(err, r, "no memory to open %.200s", path);
+    if (r < 0) {
+        ta_damage_add(d, 0, 0, "the file could not be opened");
+        return TA_OK;
+    }
+    c->bytes = ta_recover_size(file);
+    r = load_open_file(job, f, file, c, d, is_unread, err);
+    (void)ta_close(&file, NULL); /* only read */
+    if (f->is_damaged && d->n == 0)
+        ta_damage_add(d, 0, c->bytes, "its range cannot be read");
+    return r;
 }
 
 static int load_file(struct ta_recover_job *job, const struct ta_host_file *f, struct ta_err *err)
 {
     enum ta_recover_kind kind = kind_of(f->format);
-    struct ta_recover_counts c = {.files = 1};
+    struct ta_recover_counts c = {0};
     struct ta_damage d = {0};
-    struct ta_file *file = NULL;
+    bool is_unread = true;
     char path[TA_PATH_MAX];
 
-    int r = ta_host_file_path(path, job->dir, f->from_s, f->format, "", err);
-    if (r < 0)
+    if (ta_host_file_path(path, job->dir, f->from_s, f->format, "", err) < 0)
         return TA_OK; /* the list came from a path of the same length */
-    r = ta_open(job->r->vfs, path, TA_OPEN_READ | TA_OPEN_NOFOLLOW, 0, &file, NULL);
-    if (r == TA_ENOMEM)
-        return ta_fail(err, r, "no memory to open %.200s", path);
-    if (r == TA_OK) {
-        c.bytes = ta_recover_size(file);
-        r = load_open_file(job, f, file, &c, &d, err);
-        (void)ta_close(&file, NULL); /* only read */
+    for (int i = 0; i < TA_RECOVER_TRIES && is_unread; i++) {
+        int r = try_file(job, f, path, &c, &d, &is_unread, err);
         if (r < 0)
             return r;
-    } else {
-        ta_damage_add(&d, 0, 0, "the file could not be opened");
     }
-    if (f->is_damaged && d.n == 0)
-        ta_damage_add(&d, 0, c.bytes, "its range cannot be read");
     if (d.n > 0) {
         c.files_damaged = 1;
         c.damaged = d.n;
@@ -196,7 +213,9 @@ int ta_recover_host(struct ta_recover *r, struct ta_str cluster, struct ta_str h
     if (ta_host_dir(job.dir, r->conf.dir->root, cluster, host, NULL) < 0)
         return TA_OK; /* such a name no server of ours or the reference's could have written */
     put_odd_names_aside(&job);
-    int e = ta_host_files_read(&files, r->vfs, job.dir, r->conf.alloc, &why);
+    int e = TA_EIO;
+    for (int i = 0; i < TA_RECOVER_TRIES && e < 0 && e != TA_ENOMEM; i++)
+        e = ta_host_files_read(&files, r->vfs, job.dir, r->conf.alloc, &why);
     if (e == TA_ENOMEM)
         return ta_fail(err, e, "%s", why.text);
     if (e < 0) {

@@ -7,6 +7,9 @@
 
 #include <pthread.h>
 
+/* A disk that fails once is asked again before a file counts as unreadable. */
+enum { TA_RECOVER_TRIES = 3 };
+
 struct ta_recover {
     struct ta_recover_conf conf;
     struct ta_vfs *vfs;

@@ -458,22 +458,32 @@ static bool is_blank(struct ta_file *f)
     return got >= 0;
 }
 
-static int load_segment(struct log_job *j, const _Atomic bool *stop, struct ta_err *err)
+/* One try at the whole segment; a second one stores the same samples again. */
+static int try_segment(struct log_job *j, const _Atomic bool *stop)
 {
     struct ta_file *file = NULL;
-    struct ta_err why = {0};
-    int r = ta_open(j->r->vfs, j->path, TA_OPEN_READ | TA_OPEN_NOFOLLOW, 0, &file, &why);
+    int r = ta_open(j->r->vfs, j->path, TA_OPEN_READ | TA_OPEN_NOFOLLOW, 0, &file, NULL);
 
-    j->c.files = 1;
-    if (r == TA_OK) {
-        j->c.bytes = ta_recover_size(file);
-        r = replay(j, file, stop, &why);
-        if (r == TA_EFORMAT && is_blank(file)) {
-            j->c.torn++;
-            r = TA_OK;
-        }
-        (void)ta_close(&file, NULL); /* only read */
+    j->c = (struct ta_recover_counts){.files = 1};
+    j->damage = (struct ta_damage){0};
+    if (r < 0)
+        return r;
+    j->c.bytes = ta_recover_size(file);
+    r = replay(j, file, stop, NULL);
+    if (r == TA_EFORMAT && is_blank(file)) {
+        j->c.torn++;
+        r = TA_OK;
     }
+    (void)ta_close(&file, NULL); /* only read */
+    return r;
+}
+
+static int load_segment(struct log_job *j, const _Atomic bool *stop, struct ta_err *err)
+{
+    int r = TA_EIO;
+
+    for (int i = 0; i < TA_RECOVER_TRIES && (r == TA_EIO || r == TA_ENOTFOUND); i++)
+        r = try_segment(j, stop);
     if (r == TA_ENOMEM || r == TA_ECANCELED)
         return ta_fail(err, r, "log segment %.200s: %s", j->path, ta_strerror(r));
     if (r < 0) {

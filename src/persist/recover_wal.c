@@ -171,23 +171,35 @@ static int replay(struct wal_job *j, struct ta_file *file, struct ta_damage *d, 
     return r;
 }
 
+/* One try at the whole file; a second one stores the same samples again. */
+static int try_wal(struct wal_job *j, const char *path, struct ta_damage *d)
+{
+    struct ta_vfs *vfs = j->host->r->vfs;
+    struct ta_file *file = NULL;
+    int r = ta_open(vfs, path, TA_OPEN_READ | TA_OPEN_NOFOLLOW, 0, &file, NULL);
+
+    j->c = (struct ta_recover_counts){.files = 1};
+    *d = (struct ta_damage){0};
+    if (r < 0)
+        return r;
+    j->c.bytes = ta_recover_size(file);
+    r = replay(j, file, d, NULL);
+    (void)ta_close(&file, NULL); /* only read */
+    return r;
+}
+
 int ta_recover_ref_wal(struct ta_recover_job *job, struct ta_err *err)
 {
-    struct wal_job j = {.host = job, .c = {.files = 1}, .last = NONE, .newest_s = INT64_MIN};
+    struct wal_job j = {.host = job, .last = NONE, .newest_s = INT64_MIN};
     struct ta_damage d = {0};
-    struct ta_file *file = NULL;
-    struct ta_err why = {0};
     char path[TA_PATH_MAX];
+    int r = TA_EIO;
 
     if (snprintf(path, sizeof(path), "%s/current.wal", job->dir) >= TA_PATH_MAX)
         return TA_OK;
-    ta_arena_init(&j.names, job->r->conf.alloc, 16 * MiB);
-    int r = ta_open(job->r->vfs, path, TA_OPEN_READ | TA_OPEN_NOFOLLOW, 0, &file, &why);
-    if (r == TA_OK) {
-        j.c.bytes = ta_recover_size(file);
-        r = replay(&j, file, &d, &why);
-    }
-    (void)ta_close(&file, NULL); /* only read */
+    ta_arena_init(&j.names, job->r->conf.alloc, NAMES_MAX);
+    for (int i = 0; i < TA_RECOVER_TRIES && r < 0 && r != TA_ENOMEM; i++)
+        r = try_wal(&j, path, &d);
     ta_arena_done(&j.names);
     ta_release(job->r->conf.alloc, j.seen, j.n_seen * sizeof(*j.seen));
     if (r == TA_ENOMEM)
