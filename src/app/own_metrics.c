@@ -122,11 +122,56 @@ static void put_log(struct ta_exposition *e, const struct ta_wal_counts *w)
                   "1 while the log cannot be written and writes are refused.", w->is_failing);
 }
 
+struct recovery_row {
+    const char *name, *help;
+    size_t offset;
+};
+
+#define RECOVERED(member) offsetof(struct ta_recover_counts, member)
+
+/* What the start found on disk, by kind of file. */
+static void put_recovery(struct ta_exposition *e, struct ta_safe *d)
+{
+    static const struct recovery_row rows[] = {
+        {"tarn_recovery_files", "Files read at the start.", RECOVERED(files)},
+        {"tarn_recovery_files_damaged", "Of those: damaged.", RECOVERED(files_damaged)},
+        {"tarn_recovery_samples", "Samples read back at the start.", RECOVERED(samples)},
+        {"tarn_recovery_samples_skipped",
+         "Samples not taken at the start: unknown metric, too old or nameless.",
+         RECOVERED(skipped)},
+        {"tarn_recovery_damaged_places", "Unreadable places with good data behind them.",
+         RECOVERED(damaged)},
+        {"tarn_recovery_torn_ends", "Unreadable ends, as a crash leaves them.", RECOVERED(torn)},
+        {"tarn_recovery_lost_records", "Records of the log that are missing.",
+         RECOVERED(lost_records)},
+    };
+    const struct ta_recover_report *report = ta_recover_report(d->vault.recover);
+    const struct ta_recover_counts *log = &report->kind[TA_RECOVER_LOG];
+
+    /* A clean stop leaves a log without samples. */
+    ta_expo_gauge(e, "tarn_unclean_shutdown", "1 when the last life did not end cleanly.",
+                  log->samples + log->skipped + log->damaged + log->torn + log->lost_records > 0);
+    ta_expo_gauge(e, "tarn_recovery_seconds", "Time the start took to load.",
+                  (double)report->elapsed_ns / 1e9);
+    for (size_t i = 0; i < TA_COUNT(rows); i++) {
+        ta_expo_family(e, rows[i].name, "gauge", rows[i].help);
+        for (enum ta_recover_kind k = 0; k < TA_RECOVER_KINDS; k++) {
+            uint64_t v;
+            memcpy(&v, (const char *)&report->kind[k] + rows[i].offset, sizeof(v));
+            ta_expo_u64(e, "", "kind", ta_recover_kind_name(k), v);
+        }
+    }
+}
+
 static void put_safe(struct ta_exposition *e, struct ta_safe *d)
 {
     struct ta_safe_state s;
 
     ta_safe_state(d, &s);
+    ta_expo_gauge(e, "tarn_ready", "1 once everything is loaded and queries are answered.",
+                  ta_safe_is_ready(d));
+    if (ta_safe_is_ready(d)) /* the report is complete, and changes no more */
+        put_recovery(e, d);
     put_log(e, &s.log);
     ta_expo_counter(e, "tarn_checkpoints_total", "Checkpoints completed.", s.checkpoints);
     ta_expo_counter(e, "tarn_checkpoints_failed_total", "Checkpoints that failed.",
@@ -269,8 +314,6 @@ int ta_own_metrics_put(const struct ta_own_metrics *m, struct ta_buf *out)
     ta_expo_family(&e, "tarn_build_info", "gauge", "Version of this program.");
     ta_expo_u64(&e, "", "version", TARN_VERSION, 1);
     ta_expo_gauge(&e, "tarn_start_time_seconds", "Unix time of the start.", (double)m->started_s);
-    ta_expo_gauge(&e, "tarn_unclean_shutdown", "1 when the last life did not end cleanly.",
-                  m->was_unclean);
     ta_expo_gauge(&e, "tarn_auth_required",
                   "0 when everybody may do anything: no key is configured.", m->has_auth);
     ta_expo_counter(&e, "tarn_log_lines_suppressed_total", "Log lines left out by the rate limit.",

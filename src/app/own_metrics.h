@@ -36,7 +36,6 @@ struct ta_own_metrics {
     const struct ta_http_route *routes;
     size_t n_routes;
     int64_t started_s;       /* Unix time of the start */
-    bool was_unclean;        /* the last life did not end with a final checkpoint */
     bool has_auth;           /* a token is asked for */
     uint64_t log_suppressed; /* log lines left out by the rate limit */
 };

@@ -47,6 +47,24 @@ def test_what_was_stored_refused_and_skipped_is_counted(server):
     assert n["tarn_store_bytes"] > 0
 
 
+def test_a_kill_shows_after_the_next_start_and_a_clean_stop_does_not(tmp_path):
+    now = int(time.time())
+    with tarn.Server(tmp_path, tarn.config()) as s:
+        s.write(f"cpu_load,hostname=h value=1 {now}\n")
+        s.process.kill()
+        s.process.wait()
+        s.start()
+        n = numbers(s.request("GET", "/metrics").text)
+        assert n["tarn_ready"] == 1
+        assert n["tarn_unclean_shutdown"] == 1
+        assert n['tarn_recovery_samples{kind="log"}'] == 1
+        assert s.stop() == 0
+        s.start()
+        n = numbers(s.request("GET", "/metrics").text)
+        assert n["tarn_unclean_shutdown"] == 0
+        assert n['tarn_recovery_samples{kind="bin"}'] == 1
+
+
 def test_a_token_is_needed_unless_the_configuration_opens_it(tmp_path):
     issuer = Issuer(tmp_path)
     closed = tarn.config(main={"jwt-public-key": issuer.public})
