@@ -21,7 +21,8 @@ static const struct ta_option rows[] = {
 static const struct ta_option_table options = {rows, TA_COUNT(rows), false};
 
 static const struct ta_inspect_kind *const kinds[] = {
-    &ta_inspect_parquet,
+    &ta_inspect_parquet, &ta_inspect_log,        &ta_inspect_snapshot,
+    &ta_inspect_ref_wal, &ta_inspect_checkpoint,
 };
 
 static const struct ta_inspect_kind *kind_of(const char *path, const unsigned char *head, size_t n)

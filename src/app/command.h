@@ -24,6 +24,7 @@ struct ta_command {
 extern const struct ta_command ta_cmd_serve;
 extern const struct ta_command ta_cmd_reference; /* serve under the name cc-metric-store */
 extern const struct ta_command ta_cmd_archive;
+extern const struct ta_command ta_cmd_convert;
 extern const struct ta_command ta_cmd_inspect;
 extern const struct ta_command ta_cmd_query;
 extern const struct ta_command ta_cmd_bench_ingest;

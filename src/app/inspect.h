@@ -21,5 +21,9 @@ struct ta_inspect_kind {
 };
 
 extern const struct ta_inspect_kind ta_inspect_parquet;
+extern const struct ta_inspect_kind ta_inspect_snapshot;   /* inspect_persist.c, as those below */
+extern const struct ta_inspect_kind ta_inspect_checkpoint; /* .json */
+extern const struct ta_inspect_kind ta_inspect_ref_wal;
+extern const struct ta_inspect_kind ta_inspect_log;
 
 #endif

@@ -14,6 +14,7 @@ static const struct ta_command *const commands[] = {
     &ta_cmd_bench_demo,
     &ta_cmd_bench_size,
     &ta_cmd_inspect,
+    &ta_cmd_convert,
     &ta_cmd_rule_cleaner_run,
     &ta_cmd_rule_cleaner_list,
     &ta_cmd_rule_cleaner_explain,

@@ -44,6 +44,15 @@ void ta_tree_reader_free(struct ta_tree_reader *r)
     ta_release(r->alloc, r, sizeof(*r));
 }
 
+bool ta_tree_range(const struct ta_tree_reader *r, int64_t *from_s, int64_t *to_s)
+{
+    if (!r->has_from || !r->has_to)
+        return false;
+    *from_s = r->from_s;
+    *to_s = r->to_s;
+    return true;
+}
+
 struct ta_str ta_tree_level_name(const struct ta_tree_reader *r, unsigned depth)
 {
     assert(depth >= 1 && depth < TA_TREE_DEPTH_MAX);

@@ -69,6 +69,9 @@ int ta_tree_next(struct ta_tree_reader *r, struct ta_tree_event *out, struct ta_
 /* After METRIC (or VALUES): the values that are left are passed over. Binary: without reading them. */
 void ta_tree_skip_values(struct ta_tree_reader *r);
 
+/* The range in the file's head or, JSON, at its end: false while it is not known. */
+bool ta_tree_range(const struct ta_tree_reader *r, int64_t *from_s, int64_t *to_s);
+
 /* Name of the open level at depth 1 .. the newest event's. Borrowed until the next call. */
 struct ta_str ta_tree_level_name(const struct ta_tree_reader *r, unsigned depth);
 
