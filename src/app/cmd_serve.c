@@ -121,9 +121,6 @@ static void warn(struct process *p)
                 c->main.addr);
     if ((c->store.n_subscriptions || c->tarn.n_jetstream) && !c->nats.address[0])
         ta_logf(log, TA_LOG_WARN, "there are NATS subjects to read, but no nats.address");
-    if (c->main.backend_url[0])
-        ta_logf(log, TA_LOG_WARN,
-                "main.backend-url is set, but this version protects no nodes from retention");
 }
 
 static void reload(struct process *p)

@@ -13,8 +13,16 @@ enum {
 
 static const int64_t NS = 1000000000;
 
+static bool is_protecting(const struct ta_keeper *k)
+{
+    return k->protector && k->protector->is_on;
+}
+
 static int64_t retain_period_ns(int64_t retention_s)
 {
+    if (retention_s <=
+        0) /* nothing goes by age, but who is protected from the memory cap may change */
+        return RETAIN_MAX_S * NS;
     int64_t half_s = retention_s / 2;
 
     return (half_s < 1 ? 1 : half_s > RETAIN_MAX_S ? RETAIN_MAX_S : half_s) * NS;
@@ -23,7 +31,14 @@ static int64_t retain_period_ns(int64_t retention_s)
 static void retain(struct ta_keeper *k, int64_t t_s)
 {
     struct ta_err err = {0};
-    int64_t freed = ta_store_retain(k->store, t_s, NULL, 0, &err);
+    const struct ta_used_nodes *used = NULL;
+
+    if (is_protecting(k)) {
+        ta_protector_ask(k->protector);
+        used = &k->protector->known; /* changed by this thread alone */
+    }
+    int64_t freed =
+        ta_store_retain(k->store, t_s, used ? used->at : NULL, used ? used->n : 0, &err);
 
     if (freed < 0)
         ta_logf(k->log, TA_LOG_ERROR, "[METRICSTORE]> freeing up buffers failed: %s", err.text);
@@ -53,9 +68,10 @@ bool ta_keeper_turn(struct ta_keeper *k)
     int64_t now = ta_mono_ns(k->clock), now_s = ta_now_s(k->clock);
     int64_t retention_s = k->retention_s;
 
-    if (retention_s > 0 && now - k->retained_mono_ns >= retain_period_ns(retention_s)) {
+    if ((retention_s > 0 || is_protecting(k)) &&
+        now - k->retained_mono_ns >= retain_period_ns(retention_s)) {
         k->retained_mono_ns = now;
-        retain(k, now_s - retention_s);
+        retain(k, retention_s > 0 ? now_s - retention_s : INT64_MIN);
     }
     if (now - k->reported_mono_ns >= REPORT_S * NS) {
         k->reported_mono_ns = now;
@@ -90,13 +106,20 @@ static void *run(void *self)
     return NULL;
 }
 
-int ta_keeper_start(struct ta_keeper *k, struct ta_store *store, int64_t retention_s,
-                    struct ta_clock *clock, struct ta_log *log, struct ta_err *err)
+int ta_keeper_start(struct ta_keeper *k, struct ta_store *store, struct ta_protector *protector,
+                    int64_t retention_s, struct ta_clock *clock, struct ta_log *log,
+                    struct ta_err *err)
 {
     pthread_condattr_t attr;
 
-    *k = (struct ta_keeper){.store = store, .clock = clock, .log = log, .retention_s = retention_s};
+    *k = (struct ta_keeper){.store = store,
+                            .protector = protector,
+                            .clock = clock,
+                            .log = log,
+                            .retention_s = retention_s};
     k->retained_mono_ns = k->reported_mono_ns = ta_mono_ns(clock);
+    if (is_protecting(k)) /* at once */
+        k->retained_mono_ns -= retain_period_ns(retention_s);
     pthread_mutex_init(&k->lock, NULL);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -116,6 +139,8 @@ void ta_keeper_stop(struct ta_keeper *k)
     k->is_stopping = true;
     pthread_cond_signal(&k->wake);
     pthread_mutex_unlock(&k->lock);
+    if (is_protecting(k))
+        ta_protector_quit(k->protector);
     pthread_join(k->thread, NULL);
     k->is_running = false;
     pthread_cond_destroy(&k->wake);

@@ -2,11 +2,13 @@
  *
  * Retention runs every half retention as in the reference, but at least once a minute: what is
  * freed is the same (whole buffers older than now - retention), it only goes sooner. The memory
- * cap needs no thread: the store keeps it when memory is taken.
+ * cap needs no thread: the store keeps it when memory is taken. Before each run, the first of them at the
+ * start, the node provider is asked; while it is slow to answer only compression waits, up to 10 s.
  */
 #ifndef TARN_APP_KEEPER_H
 #define TARN_APP_KEEPER_H
 
+#include "app/protector.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
@@ -18,6 +20,7 @@
 
 struct ta_keeper {
     struct ta_store *store;
+    struct ta_protector *protector; /* NULL or off: nobody is protected */
     struct ta_clock *clock;
     struct ta_log *log;
     _Atomic int64_t retention_s; /* <= 0: nothing goes by age */
@@ -29,8 +32,9 @@ struct ta_keeper {
 };
 
 /* Starts the thread. Borrows everything until the stop. */
-int ta_keeper_start(struct ta_keeper *k, struct ta_store *store, int64_t retention_s,
-                    struct ta_clock *clock, struct ta_log *log, struct ta_err *err);
+int ta_keeper_start(struct ta_keeper *k, struct ta_store *store, struct ta_protector *protector,
+                    int64_t retention_s, struct ta_clock *clock, struct ta_log *log,
+                    struct ta_err *err);
 /* Ends the thread within a slice of its work (milliseconds). Fine when it never ran. */
 void ta_keeper_stop(struct ta_keeper *k);
 

@@ -187,6 +187,23 @@ static void put_safe(struct ta_exposition *e, struct ta_safe *d)
     ta_expo_gauge(e, "tarn_checkpoint_last_bytes", "Bytes it wrote.", (double)s.last.bytes);
 }
 
+/* ---- nodes with jobs ---------------------------------------------------------------------------- */
+
+static void put_protector(struct ta_exposition *e, struct ta_protector *p)
+{
+    struct ta_protector_counts c;
+
+    ta_protector_counts(p, &c);
+    ta_expo_gauge(e, "tarn_used_nodes", "Hosts with running jobs, kept beyond the retention.",
+                  (double)c.nodes);
+    ta_expo_counter(e, "tarn_used_nodes_asked_total", "Questions to main.backend-url.", c.asked);
+    ta_expo_counter(e, "tarn_used_nodes_failed_total", "Of those: without a usable answer.",
+                    c.failed);
+    ta_expo_gauge(e, "tarn_used_nodes_answer_time_seconds",
+                  "Unix time of the last good answer; 0: none since the start.",
+                  (double)c.answered_s);
+}
+
 /* ---- NATS ------------------------------------------------------------------------------------ */
 
 static void put_nats_family(struct ta_exposition *e, const struct ta_nats_inputs *n,
@@ -322,6 +339,8 @@ int ta_own_metrics_put(const struct ta_own_metrics *m, struct ta_buf *out)
     put_lines(&e, m);
     if (m->safe)
         put_safe(&e, m->safe);
+    if (m->protector && m->protector->is_on)
+        put_protector(&e, m->protector);
     if (m->nats && m->nats->nats)
         put_nats(&e, m->nats);
     if (m->http)

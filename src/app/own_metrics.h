@@ -7,6 +7,7 @@
 #define TARN_APP_OWN_METRICS_H
 
 #include "app/nats_inputs.h"
+#include "app/protector.h"
 #include "app/safe.h"
 #include "base/buf.h"
 #include "ingest/ingest.h"
@@ -32,6 +33,7 @@ struct ta_own_metrics {
     struct ta_ingest_totals *http_lines;
     struct ta_safe *safe;
     struct ta_nats_inputs *nats;
+    struct ta_protector *protector;
     struct ta_http_server *http;
     const struct ta_http_route *routes;
     size_t n_routes;

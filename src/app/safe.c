@@ -1,5 +1,7 @@
 #include "app/safe.h"
 
+#include "app/protector.h"
+
 #include "base/units.h"
 
 #include <errno.h>
@@ -122,8 +124,14 @@ static int64_t interval_of(const struct ta_config *c)
     return half > 0 && half < interval ? half : interval;
 }
 
-int ta_safe_open(struct ta_safe *d, const struct ta_config *config, struct ta_store *store,
-                 struct ta_vfs *vfs, struct ta_clock *clock, struct ta_log *log, struct ta_err *err)
+static bool is_protected(void *protector, struct ta_str cluster, struct ta_str host)
+{
+    return ta_protector_has(protector, cluster, host);
+}
+
+int ta_safe_open(struct ta_safe *d, const struct ta_config *config, struct ta_protector *protector,
+                 struct ta_store *store, struct ta_vfs *vfs, struct ta_clock *clock,
+                 struct ta_log *log, struct ta_err *err)
 {
     *d = (struct ta_safe){.store = store,
                           .clock = clock,
@@ -150,6 +158,8 @@ int ta_safe_open(struct ta_safe *d, const struct ta_config *config, struct ta_st
             config->tarn.durability[0] == 'i' ? TA_DURABILITY_INTERVAL : TA_DURABILITY_SYNC,
         .sync_interval_ms = config->tarn.sync_interval_ns / 1000000,
         .retention_s = config->store.retention_ns / 1000000000,
+        .is_protected = is_protected,
+        .protector = protector,
         .format = config->store.checkpoint_format[0] == 'j' ? TA_TREE_JSON : TA_TREE_BIN,
         .n_workers = count_workers(config)};
     if (getrandom(&conf.seed, sizeof(conf.seed), 0) != sizeof(conf.seed))

@@ -20,6 +20,8 @@
 #include <stdbool.h>
 
 /* Somebody who waits for the log or a checkpoint. Embedded in a request's state. */
+struct ta_protector;
+
 struct ta_waiter {
     struct ta_waiter *next, *previous;
     uint64_t ticket;     /* of the log; 0: room in its buffer */
@@ -60,10 +62,11 @@ struct ta_safe {
     _Atomic bool stop;
 };
 
-/* Makes the directories, takes the lock and begins a log segment. Borrows everything until close. */
-int ta_safe_open(struct ta_safe *d, const struct ta_config *config, struct ta_store *store,
-                 struct ta_vfs *vfs, struct ta_clock *clock, struct ta_log *log,
-                 struct ta_err *err);
+/* Makes the directories, takes the lock and begins a log segment. `protector` says which hosts are loaded
+ * beyond the retention. Borrows everything until close. */
+int ta_safe_open(struct ta_safe *d, const struct ta_config *config, struct ta_protector *protector,
+                 struct ta_store *store, struct ta_vfs *vfs, struct ta_clock *clock,
+                 struct ta_log *log, struct ta_err *err);
 int ta_safe_start(struct ta_safe *d, struct ta_err *err);
 /* `is_final`: everything into checkpoint files, and with that the log goes. TA_OK: it is so. */
 int ta_safe_stop(struct ta_safe *d, bool is_final, struct ta_err *err);

@@ -267,6 +267,7 @@ int ta_server_open(struct ta_server *s, const struct ta_config *config, struct t
                                      .safe = &s->safe,
                                      .http_lines = &s->lines,
                                      .nats = &s->nats,
+                                     .protector = &s->protector,
                                      .http = s->http,
                                      .routes = s->routes,
                                      .n_routes = s->n_routes,
@@ -291,13 +292,16 @@ static int start_nats(struct ta_server *s, struct ta_err *err)
 
 int ta_server_start(struct ta_server *s, struct ta_err *err)
 {
-    int r = ta_safe_open(&s->safe, s->config, s->store, &ta_vfs_posix, s->clock, s->log, err);
+    int r = ta_protector_open(&s->protector, s->config, &ta_vfs_posix, s->clock, s->log, err);
 
+    if (r == TA_OK)
+        r = ta_safe_open(&s->safe, s->config, &s->protector, s->store, &ta_vfs_posix, s->clock,
+                         s->log, err);
     if (r == TA_OK)
         r = ta_safe_start(&s->safe, err);
     if (r == TA_OK)
-        r = ta_keeper_start(&s->keeper, s->store, retention_s(s->config), s->clock, s->log, err);
-
+        r = ta_keeper_start(&s->keeper, s->store, &s->protector, retention_s(s->config), s->clock,
+                            s->log, err);
     if (r == TA_OK)
         r = start_nats(s, err);
     return r < 0 ? r : ta_http_server_start(s->http, err);
@@ -382,6 +386,7 @@ void ta_server_close(struct ta_server *s)
     (void)ta_safe_stop(&s->safe, false,
                        NULL); /* ended already, or the start failed: the log has all */
     ta_safe_close(&s->safe);
+    ta_protector_close(&s->protector);
     ta_jwt_free(s->jwt);
     for (unsigned i = 0; i < s->n_workers; i++)
         ta_ingest_free(s->app.ingests[i]);

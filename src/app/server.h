@@ -16,6 +16,7 @@
 #include "app/keeper.h"
 #include "app/nats_inputs.h"
 #include "app/own_metrics.h"
+#include "app/protector.h"
 #include "app/routes.h"
 #include "app/safe.h"
 #include "net/http.h"
@@ -40,6 +41,7 @@ struct ta_server {
     struct ta_clusters clusters;
     struct ta_safe safe;
     struct ta_nats_inputs nats;
+    struct ta_protector protector;
     struct ta_keeper keeper;
     bool is_tls;
 };

@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -90,6 +91,22 @@ static int read_map(struct ta_used_nodes *u, struct ta_json_reader *r, bool is_t
     return e < 0 ? e : TA_OK;
 }
 
+static int compare(const void *a, const void *b)
+{
+    const struct ta_node *x = a;
+    const struct ta_node *y = b;
+    int c = ta_str_cmp(x->cluster, y->cluster);
+
+    return c ? c : ta_str_cmp(x->host, y->host);
+}
+
+bool ta_used_nodes_has(const struct ta_used_nodes *u, struct ta_str cluster, struct ta_str host)
+{
+    struct ta_node key = {cluster, host};
+
+    return u->n && bsearch(&key, u->at, u->n, sizeof(*u->at), compare);
+}
+
 int ta_used_nodes_parse(struct ta_used_nodes *out, struct ta_source *json, struct ta_err *err)
 {
     struct ta_json_reader *r = NULL;
@@ -103,6 +120,8 @@ int ta_used_nodes_parse(struct ta_used_nodes *out, struct ta_source *json, struc
         e = t.kind == TA_JSON_OBJECT ? read_map(out, r, true, err)
                                      : ta_json_expected(&t, "a map of clusters", err);
     ta_json_reader_free(r);
+    if (out->n)
+        qsort(out->at, out->n, sizeof(*out->at), compare);
     if (e < 0) {
         struct ta_alloc *parent = out->memory.parent;
         ta_used_nodes_done(out);
@@ -113,8 +132,6 @@ int ta_used_nodes_parse(struct ta_used_nodes *out, struct ta_source *json, struc
 
 /* ---- keeping ---------------------------------------------------------------------------------- */
 
-/* A cluster's hosts need not stand together: the same key may then come again, and the reader above takes every
- * member. */
 static int put_text(const struct ta_used_nodes *u, struct ta_buf *text)
 {
     struct ta_json_writer w;

@@ -29,8 +29,10 @@ struct ta_used_nodes {
 void ta_used_nodes_init(struct ta_used_nodes *u, struct ta_alloc *alloc);
 void ta_used_nodes_done(struct ta_used_nodes *u); /* fine on a zeroed struct */
 
-/* Reads an answer. TA_EFORMAT when it is neither shape; *out is then empty. */
+/* Reads an answer, sorted afterwards. TA_EFORMAT when it is neither shape; *out is then empty. */
 int ta_used_nodes_parse(struct ta_used_nodes *out, struct ta_source *json, struct ta_err *err);
+
+bool ta_used_nodes_has(const struct ta_used_nodes *u, struct ta_str cluster, struct ta_str host);
 
 /* The bare map to `path`, atomically; or back. A missing file is no nodes. */
 int ta_used_nodes_save(const struct ta_used_nodes *u, struct ta_vfs *vfs, const char *path,

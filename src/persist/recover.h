@@ -95,6 +95,10 @@ struct ta_recover_conf {
     int64_t retention_s;   /* 0: everything is loaded */
     unsigned n_workers;    /* 0: 1 */
     struct ta_log *report; /* may be NULL */
+    /* May be NULL. true: the host keeps its samples beyond the retention, since a job runs there; files of up
+     * to 8 retentions back are loaded. Any thread. */
+    bool (*is_protected)(void *self, struct ta_str cluster, struct ta_str host);
+    void *protector; /* its self */
 };
 
 struct ta_recover;

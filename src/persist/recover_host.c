@@ -157,7 +157,7 @@ static int load_files(struct ta_recover_job *job, struct ta_host_files *files, s
     order_twins(job, files);
     for (size_t i = 0; r == TA_OK && i < files->n; i++) {
         const struct ta_host_file *f = &files->at[i];
-        if (!f->is_damaged && f->to_s != 0 && f->to_s < job->r->keep_from_s) {
+        if (!f->is_damaged && f->to_s != 0 && f->to_s < job->keep_from_s) {
             struct ta_recover_counts old = {.files_old = 1};
             ta_recover_add(job->r, kind_of(f->format), &old);
         } else {
@@ -203,10 +203,26 @@ static void put_odd_names_aside(struct ta_recover_job *job)
     }
 }
 
+/* Jobs run for days; files of a host without clean-up go back years. */
+enum { PROTECTED_RETENTIONS = 8 };
+
+static int64_t keep_from(const struct ta_recover *r, struct ta_str cluster, struct ta_str host)
+{
+    const struct ta_recover_conf *c = &r->conf;
+
+    if (r->keep_from_s == INT64_MIN || !c->is_protected ||
+        !c->is_protected(c->protector, cluster, host))
+        return r->keep_from_s;
+    return c->retention_s < r->now_s / PROTECTED_RETENTIONS
+               ? r->now_s - c->retention_s * PROTECTED_RETENTIONS
+               : INT64_MIN;
+}
+
 int ta_recover_host(struct ta_recover *r, struct ta_str cluster, struct ta_str host,
                     struct ta_err *err)
 {
-    struct ta_recover_job job = {.r = r, .cluster = cluster, .host = host};
+    struct ta_recover_job job = {
+        .r = r, .cluster = cluster, .host = host, .keep_from_s = keep_from(r, cluster, host)};
     struct ta_host_files files = {0};
     struct ta_err why = {0};
 

@@ -45,6 +45,7 @@ struct ta_recover_job {
     struct ta_recover *r;
     struct ta_str cluster, host;
     struct ta_metrics *metrics;
+    int64_t keep_from_s; /* of this host */
     char dir[TA_PATH_MAX];
 };
 

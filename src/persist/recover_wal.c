@@ -136,7 +136,7 @@ static int put_sample(struct wal_job *j, const struct ta_ref_wal_sample *x)
 
 static int replay_sample(struct wal_job *j, const struct ta_ref_wal_sample *x)
 {
-    if (x->ts_s < j->host->r->keep_from_s || isnan(x->value)) {
+    if (x->ts_s < j->host->keep_from_s || isnan(x->value)) {
         j->c.skipped++;
         return TA_OK;
     }

@@ -31,6 +31,8 @@ int ta_vault_open(struct ta_vault *d, const struct ta_vault_conf *conf, struct t
                                           .alloc = conf->alloc,
                                           .clock = conf->clock,
                                           .retention_s = conf->retention_s,
+                                          .is_protected = conf->is_protected,
+                                          .protector = conf->protector,
                                           .n_workers = conf->n_workers,
                                           .report = conf->report};
         r = ta_recover_new(&d->recover, &recover, err);

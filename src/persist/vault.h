@@ -27,6 +27,8 @@ struct ta_vault_conf {
     enum ta_durability durability;
     int64_t sync_interval_ms;
     int64_t retention_s;
+    bool (*is_protected)(void *self, struct ta_str cluster, struct ta_str host); /* recover.h */
+    void *protector;
     enum ta_tree_format format;
     unsigned n_workers;     /* for loading and writing; 0: 1 */
     uint64_t seed;          /* random */

@@ -139,7 +139,8 @@ static void the_thread_starts_and_stops_at_once(void **state)
     struct ta_keeper k = {0};
 
     ta_keeper_stop(&k); /* never ran */
-    assert_int_equal(ta_keeper_start(&k, b->store, 3600, &ta_clock_system, NULL, NULL), TA_OK);
+    assert_int_equal(ta_keeper_start(&k, b->store, NULL, 3600, &ta_clock_system, NULL, NULL),
+                     TA_OK);
     fill(b, "h", 100);
     ta_keeper_stop(&k);
     ta_keeper_stop(&k);
