@@ -230,8 +230,8 @@ static void mixed_trees_load_every_sample_of_their_files(void **state)
 
     (void)state;
     site_open(&s, "two-bin-plus-wal");
-    assert_int_equal(counts(&s, TA_RECOVER_BIN)->files, 2);
-    assert_int_equal(counts(&s, TA_RECOVER_REF_WAL)->files, 1);
+    assert_int_equal(counts(&s, TA_RECOVER_BIN)->files, 6);
+    assert_int_equal(counts(&s, TA_RECOVER_REF_WAL)->files, 3);
     assert_true(counts(&s, TA_RECOVER_REF_WAL)->samples > 0);
     assert_int_equal(ta_recover_report(s.vault.recover)->n_places, 0);
     site_close(&s);
