@@ -69,7 +69,10 @@ class Site:
                 pass
 
             def serve(self):
-                site.serve(self)
+                try:
+                    site.serve(self)
+                except OSError:  # the other side was killed, or we cut the answer
+                    self.close_connection = True
 
             do_GET = do_POST = do_PUT = do_DELETE = serve
 

@@ -22,6 +22,7 @@ class Ended:
 
     def __init__(self, process):
         self.status, self.log = process.returncode, process.stderr
+        assert "Sanitizer" not in self.log and self.status in (0, 1, 2, 3), self.log[-4000:]
         self.lines = [json.loads(line) for line in process.stdout.splitlines()]
         self.flows = {line["RequestName"]: line for line in self.lines if "RequestName" in line}
         self.report = next((line["report"] for line in self.lines if "report" in line), None)

@@ -75,6 +75,15 @@ def test_both_spellings_of_the_account_are_read_and_printed(tmp_path):
         assert "unknownKey" in r.stderr and "unknown key" in r.stderr
 
 
+def test_the_manual_names_every_key(tmp_path):
+    manual = (tarn.ROOT / "doc" / "rule-cleaner.md").read_text()
+    with Site(WORLD) as site:
+        printed = json.loads(run(command(tmp_path, site, "run", "--print-config")).stdout)
+    keys = [*printed["main"], *printed["data"], *printed["data"]["tls"], *printed["data"]["rucio"]]
+    assert len(keys) > 45
+    assert [k for k in keys if f"`{k}`" not in manual] == []
+
+
 def test_a_second_instance_is_kept_out(tmp_path):
     with Site(WORLD, latency_s=0.05) as site:
         words = command(tmp_path, site, "run", "--once", "--now", NOW, stateDir=str(tmp_path))

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -394,9 +395,87 @@ static void every_failing_allocation_is_clean(void **state)
         fault_judge(&f, read_with(&f.alloc));
 }
 
+/* Kinds of all tokens, with the texts that were kept. */
+static int walk(const char *text, size_t step, bool accepts_nonfinite, char *out, size_t cap)
+{
+    struct ta_json_limits limits = {.buffer = 64, .accepts_nonfinite = accepts_nonfinite};
+    struct ta_json_reader *rd = NULL;
+    struct ta_json_token t;
+    struct slow_source src;
+    size_t n = 0;
+    int r;
+
+    slow_init(&src, text, strlen(text), step);
+    assert_int_equal(ta_json_reader_new(&rd, &src.source, &limits, &ta_heap), TA_OK);
+    while ((r = ta_json_walk(rd, &t, NULL)) == 1 || r == TA_EAGAIN)
+        if (r == 1)
+            n += (size_t)snprintf(out + n, cap - n, "%c%.*s ", "{}[]ksntf0"[t.kind],
+                                  TA_STR_FMT(t.text));
+    ta_json_reader_free(rd);
+    return r;
+}
+
+static void a_walk_keeps_keys_and_passes_values_of_any_size(void **state)
+{
+    char text[2000], out[200];
+
+    (void)state;
+    int n =
+        snprintf(text, sizeof(text), "{\"a\": \"%0*d\", \"\\u0062\": [%0*d1, true]}", 500, 7, 0, 1);
+    assert_true(n > 500);
+    for (size_t step = 1; step < 70; step += 3) {
+        assert_int_equal(walk(text, step, false, out, sizeof(out)), 0);
+        assert_string_equal(out, "{ ka s kb [ n t ] } ");
+    }
+}
+
+static void nonfinite_numbers_are_taken_only_when_asked_for(void **state)
+{
+    static const char *const good[] = {"NaN", "[-Infinity,1]", "{\"a\":Infinity}", "[ -Infinity ]"};
+    static const char *const bad[] = {"Nan", "-NaN", "[-Infinit]", "Inf", "--Infinity", "-I", "-"};
+    char out[200];
+
+    (void)state;
+    for (size_t i = 0; i < TA_COUNT(good); i++)
+        for (size_t step = 1; step < 12; step++) {
+            assert_int_equal(walk(good[i], step, true, out, sizeof(out)), 0);
+            assert_int_equal(walk(good[i], step, false, out, sizeof(out)), TA_EFORMAT);
+        }
+    for (size_t i = 0; i < TA_COUNT(bad); i++)
+        for (size_t step = 1; step < 12; step++)
+            assert_int_equal(walk(bad[i], step, true, out, sizeof(out)), TA_EFORMAT);
+}
+
+static void values_one_after_another_end_where_the_source_ends(void **state)
+{
+    struct ta_json_reader *rd = NULL;
+    struct ta_json_token t;
+    struct slow_source src;
+    static const char text[] = "1\n{}\n 2 \n\n";
+    unsigned n = 0;
+    int r;
+
+    (void)state;
+    slow_init(&src, text, sizeof(text) - 1, 1);
+    assert_int_equal(ta_json_reader_new(&rd, &src.source, NULL, &ta_heap), TA_OK);
+    while ((r = ta_json_more(rd, NULL)) != 0) {
+        if (r == TA_EAGAIN)
+            continue;
+        assert_int_equal(r, 1);
+        while ((r = ta_json_next(rd, &t, NULL)) != 0)
+            assert_true(r == 1 || r == TA_EAGAIN);
+        n++;
+    }
+    assert_int_equal(n, 3);
+    ta_json_reader_free(rd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_walk_keeps_keys_and_passes_values_of_any_size),
+        cmocka_unit_test(nonfinite_numbers_are_taken_only_when_asked_for),
+        cmocka_unit_test(values_one_after_another_end_where_the_source_ends),
         cmocka_unit_test(tokens_come_with_depth_and_place),
         cmocka_unit_test(every_size_of_piece_and_of_buffer_gives_the_same_tokens),
         cmocka_unit_test(a_document_cut_anywhere_is_an_unexpected_end),
