@@ -20,10 +20,19 @@ static const struct {
     {"ParentageResolved", FLAG, DOC_RESOLVED},
 };
 
-static void bad(struct doc *d, const char *why)
+void ta_doc_bad(struct doc *d, const char *why)
 {
     if (!d->bad)
         d->bad = why;
+}
+
+bool ta_doc_spend(struct doc *d, size_t n)
+{
+    if (n > d->left)
+        ta_doc_bad(d, "its captured values are larger than maxWorkflowBytes");
+    else
+        d->left -= n;
+    return !d->bad;
 }
 
 static int next(struct doc *d, struct ta_json_token *t)
@@ -50,14 +59,11 @@ static int copy(struct doc *d, struct ta_str s, struct ta_str *out)
 {
     *out = TA_STR("");
     if (memmem(s.at, s.len, "\xef\xbf\xbd", 3)) {
-        bad(d, "a captured value is not valid UTF-8");
+        ta_doc_bad(d, "a captured value is not valid UTF-8");
         return TA_OK;
     }
-    if (s.len + sizeof(struct doc_find) > d->left) {
-        bad(d, "its captured values are larger than maxWorkflowBytes");
+    if (!ta_doc_spend(d, s.len + sizeof(struct doc_find)))
         return TA_OK;
-    }
-    d->left -= s.len + sizeof(struct doc_find);
     *out = ta_arena_copy(d->scratch, s);
     return out->at ? TA_OK : ta_fail(d->err, TA_ENOMEM, "a document's fields");
 }
@@ -82,30 +88,25 @@ static int read_text(struct doc *d, int index)
     if (t.kind == TA_JSON_STRING)
         return copy(d, t.text, &d->texts[index]);
     if (t.kind != TA_JSON_NULL)
-        bad(d, "its name, type or status is not a string");
+        ta_doc_bad(d, "its name, type or status is not a string");
     return skip_if_container(d, &t);
 }
 
 /* ---- lists and flags ---------------------------------------------------------------------------- */
 
-/* A new find of that key in the open object; an earlier one there is forgotten, as the last of
- * equal keys counts. */
+/* A new find of the key that was read last, in the object at that depth. */
 static struct doc_find *add_find(struct doc *d, struct doc_find **head, unsigned depth)
 {
-    uint64_t object = d->object[depth];
-
-    for (struct doc_find **p = head; *p; p = &(*p)->next)
-        if ((*p)->object == object) {
-            *p = (*p)->next;
-            break;
-        }
-    struct doc_find *f = get(d, sizeof(*f));
-    if (f) {
-        f->next = *head;
-        f->object = object;
-        f->last = &f->first;
-        *head = f;
+    if (d->bad || !ta_doc_spend(d, 2 * sizeof(struct doc_find))) {
+        d->spare = (struct doc_find){.last = &d->spare.first};
+        return &d->spare;
     }
+    struct doc_find *f = get(d, sizeof(*f));
+    if (!f || ta_doc_note(d, depth, f) < 0)
+        return NULL;
+    f->next = *head;
+    f->last = &f->first;
+    *head = f;
     return f;
 }
 
@@ -120,11 +121,8 @@ static int add_value(struct doc *d, struct doc_find *f, const struct ta_json_tok
         if (r < 0 || d->bad)
             return r;
     }
-    if (sizeof(struct doc_find) > d->left) {
-        bad(d, "its captured values are larger than maxWorkflowBytes");
+    if (!ta_doc_spend(d, sizeof(struct doc_find)))
         return TA_OK;
-    }
-    d->left -= sizeof(struct doc_find);
     struct doc_value *v = get(d, sizeof(*v));
     if (!v)
         return TA_ENOMEM;
@@ -154,7 +152,7 @@ static int read_list(struct doc *d, int index, unsigned depth)
         } else if (t.kind == TA_JSON_STRING || t.kind == TA_JSON_NULL) {
             r = add_value(d, f, &t);
         } else {
-            bad(d, "a dataset is neither a string nor null nor a list of those");
+            ta_doc_bad(d, "a dataset is neither a string nor null nor a list of those");
             r = skip_if_container(d, &t);
         }
         if (r < 0)
@@ -193,8 +191,7 @@ static int read_flag(struct doc *d, int index, unsigned depth, struct ta_json_to
         break;
     case TA_JSON_OBJECT:
     case TA_JSON_ARRAY:
-        if (t->kind == TA_JSON_OBJECT)
-            d->object[t->depth + 1] = ++d->serial;
+        ta_doc_open(d, t->depth, t->kind == TA_JSON_ARRAY);
         r = ta_json_walk(d->j, t, d->err);
         f->is_true = t->kind != TA_JSON_OBJECT_END && t->kind != TA_JSON_ARRAY_END;
         *held = true;
@@ -293,19 +290,19 @@ static int read_history(struct doc *d)
 
 /* ---- the walk ----------------------------------------------------------------------------------- */
 
-/* The key of *t, `top` levels deep at the top of the document. */
-static int read_key(struct doc *d, struct ta_json_token *t, unsigned top, bool *held)
+static int read_key(struct doc *d, struct ta_json_token *t, bool *held)
 {
     unsigned depth = t->depth;
 
+    ta_doc_key(d, depth, t->text);
     for (size_t i = 0; i < TA_COUNT(captured); i++) {
         if (!ta_str_is(t->text, captured[i].key))
             continue;
         switch (captured[i].kind) {
         case TEXT:
-            return depth == top ? read_text(d, captured[i].index) : TA_OK;
+            return depth == d->top ? read_text(d, captured[i].index) : TA_OK;
         case HISTORY:
-            return depth == top ? read_history(d) : TA_OK;
+            return depth == d->top ? read_history(d) : TA_OK;
         case LIST:
             return read_list(d, captured[i].index, depth);
         case FLAG:
@@ -320,7 +317,8 @@ static int walk(struct doc *d, unsigned base)
     struct ta_json_token t;
     bool held = false;
 
-    d->object[base + 1] = ++d->serial;
+    d->top = base + 1;
+    ta_doc_open(d, base, false);
     for (;;) {
         int r = held ? 1 : ta_json_walk(d->j, &t, d->err);
         held = false;
@@ -328,11 +326,11 @@ static int walk(struct doc *d, unsigned base)
             return ta_fail(d->err, TA_EFORMAT, "the document ends early");
         if (r < 0)
             return r;
-        if (t.kind == TA_JSON_OBJECT)
-            d->object[t.depth + 1] = ++d->serial;
+        if (t.kind == TA_JSON_OBJECT || t.kind == TA_JSON_ARRAY)
+            ta_doc_open(d, t.depth, t.kind == TA_JSON_ARRAY);
         else if (t.kind == TA_JSON_OBJECT_END && t.depth == base)
             return TA_OK;
-        else if (t.kind == TA_JSON_KEY && (r = read_key(d, &t, base + 1, &held)) < 0)
+        else if (t.kind == TA_JSON_KEY && (r = read_key(d, &t, &held)) < 0)
             return r;
     }
 }
@@ -351,7 +349,7 @@ int ta_doc_read(struct ta_json_reader *j, struct ta_arena *scratch, size_t max_b
         return ta_fail(why, TA_ENOMEM, "reading a document");
     *d = (struct doc){.j = j, .scratch = scratch, .err = why, .left = max_bytes};
     if (t.kind != TA_JSON_OBJECT) {
-        bad(d, "it is not an object");
+        ta_doc_bad(d, "it is not an object");
         r = skip_if_container(d, &t);
     } else {
         r = walk(d, t.depth);

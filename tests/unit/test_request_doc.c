@@ -26,7 +26,7 @@ static int read_doc(const char *text, size_t step, struct ta_alloc *alloc, size_
     int r = ta_json_reader_new(&j, &src.source, &limits, alloc);
     if (r < 0)
         return r;
-    ta_arena_init(&scratch, alloc, 1024 * 1024);
+    ta_arena_init(&scratch, alloc, 4 * max + 1024 * 1024); /* as answers are read */
     r = ta_doc_read(j, &scratch, max, alloc, out, err);
     if (r == TA_OK || r == TA_EINVAL)
         assert_int_equal(ta_json_finish(j, NULL), TA_OK);
@@ -94,6 +94,14 @@ static const struct {
     {"{" W ",\"InputDataset\":[\"/a\"]}", "w announced T i=/a set many"},
     {"{" W ",\"Input\\u0044ataset\":\"/a\"}", "w announced T i=/a set"},
     {"{" W ",\"InputDataset\":\"/a\",\"InputDataset\":\"/b\"}", "w announced T i=/b set"},
+    {"{" W ",\"T\":{\"InputDataset\":\"/a\"},\"T\":{\"X\":{\"IncludeParents\":true}}}",
+     "w announced T include"},
+    {"{" W ",\"T\":{\"X\":[{\"InputDataset\":\"/a\"}]},\"U\":{\"InputDataset\":\"/b\"},\"T\":1}",
+     "w announced T i=/b set"},
+    {"{" W ",\"T\":[{\"InputDataset\":\"/a\"},{\"InputDataset\":\"/b\"}],\"V\":{\"T\":0}}",
+     "w announced T i=/a i=/b set many"},
+    {"{" W ",\"T\":{\"InputDataset\":\"/a\"},\"T\":{\"InputDataset\":\"/b\"},\"T\":{}}",
+     "w announced T"},
     {"{" W ",\"InputDataset\":7}", "!a dataset is neither a string nor null nor a list of those"},
     {"{" W ",\"InputDataset\":{\"InputDataset\":\"/a\"}}",
      "!a dataset is neither a string nor null nor a list of those"},
@@ -175,6 +183,32 @@ static void captured_text_over_its_limit_fails_only_its_document(void **state)
     ta_buf_done(&b);
 }
 
+static void any_number_of_fields_fails_only_its_document(void **state)
+{
+    (void)state;
+    for (size_t k = 0; k < 4; k++) {
+        struct ta_record *r = NULL;
+        struct ta_buf b;
+
+        ta_buf_init(&b, &ta_heap, 16 * 1024 * 1024);
+        ta_buf_z(&b, "{" W);
+        for (int i = 0; i < 100000; i++) {
+            char field[100];
+            snprintf(field, sizeof(field),
+                     k == 0   ? ",\"T%d\":{\"U\":{\"IncludeParents\":false}}"
+                     : k == 1 ? ",\"T%d\":[[{\"InputDataset\":null}]]"
+                     : k == 2 ? ",\"T%d\":{\"OutputDatasets\":[null,\"\"]}"
+                              : ",\"RequestName\":\"name%d\"",
+                     i);
+            ta_buf_z(&b, field);
+        }
+        ta_buf_z(&b, "}");
+        ta_buf_byte(&b, 0);
+        assert_int_equal(read_doc(b.at, 0, &ta_heap, MAX, &r, NULL), TA_EINVAL);
+        ta_buf_done(&b);
+    }
+}
+
 static void a_history_without_end_counts_as_unreadable(void **state)
 {
     struct ta_buf b;
@@ -241,6 +275,7 @@ int main(void)
         cmocka_unit_test(fields_come_from_where_they_count_whatever_the_pieces),
         cmocka_unit_test(a_refused_allocation_is_an_error_and_leaks_nothing),
         cmocka_unit_test(captured_text_over_its_limit_fails_only_its_document),
+        cmocka_unit_test(any_number_of_fields_fails_only_its_document),
         cmocka_unit_test(a_history_without_end_counts_as_unreadable),
         cmocka_unit_test(an_answer_fills_the_slots_of_what_was_asked),
         cmocka_unit_test(an_answer_cut_anywhere_is_an_error),
