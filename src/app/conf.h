@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "io/vfs.h"
+#include "line/line.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -103,6 +104,8 @@ struct ta_conf_tarn {
     struct ta_conf_nats_more nats;
     struct ta_conf_jetstream *jetstream;
     size_t n_jetstream;
+    struct ta_line_tag *influx_tags;
+    size_t n_influx_tags;
 };
 
 struct ta_config {

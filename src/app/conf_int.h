@@ -55,7 +55,11 @@ extern const size_t ta_conf_n_sections;
 /* conf_items.c: what is no plain key. */
 int ta_conf_read_subscriptions(struct ta_conf_reader *r, const char *where, void *section,
                                struct ta_err *err);
+int ta_conf_read_influx_tags(struct ta_conf_reader *r, const char *where, void *section,
+                             struct ta_err *err);
 int ta_conf_read_metrics(struct ta_conf_reader *r, struct ta_config *c, struct ta_err *err);
+
+extern const struct ta_conf_table ta_conf_influx_tag_table; /* of one item */
 
 /* conf_check.c: rules over more than one key, and formats of single ones. */
 int ta_conf_check(const struct ta_config *c, struct ta_log *log, struct ta_err *err);

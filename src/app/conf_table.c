@@ -324,6 +324,10 @@ static const struct ta_conf_key tarn_keys[] = {
      .kind = TA_CONF_ITEMS,
      .items = ta_conf_read_jetstream,
      .help = "array of consumers, see below"},
+    {.name = "influx-tags",
+     .kind = TA_CONF_ITEMS,
+     .items = ta_conf_read_influx_tags,
+     .help = "array of tags that name a type on the Influx routes, see below"},
 };
 static const struct ta_conf_table tarn_table = {"tarn", tarn_keys, TA_COUNT(tarn_keys),
                                                 TA_CONF_REFUSE};

@@ -1,143 +1,23 @@
 /* handle_write.c - POST /api/write?cluster=<default> (spec: http-api 5, 8).
  *
- * Lines go into the store as they arrive. A bad line costs itself; the answer is 400 with the
- * first of them and the counts. A body that ends early is refused, without its partial line.
- *
- * With a log, an answer waits for the sync that covers its samples; while the log has no room the
- * client is not read, and while it fails the answer is 503 with Retry-After.
+ * 200 when every line was taken or can never be; 400 with the first bad line and the counts when some were
+ * refused. A body that ends early is refused, without its partial line.
  */
-#include "app/own_metrics.h"
 #include "app/routes.h"
-#include "app/safe.h"
-#include "ingest/ingest.h"
-
-struct state {
-    struct ta_feed feed;
-    struct ta_ingest *ingest; /* of the worker: it keeps what it learned from the lines before */
-    struct ta_http_req *req;
-    struct ta_waiter waiter; /* for room in the log, or for the sync */
-    bool is_fed;             /* the body is stored: only the sync is waited for */
-};
-
-static void wake(struct ta_waiter *w)
-{
-    ta_http_wake(TA_CONTAINER(w, struct state, waiter)->req);
-}
-
-/* 503: the sender keeps its batch and comes again. */
-static int fail_for_now(struct ta_http_req *req, int code)
-{
-    if (code == TA_EIO || code == TA_ENOMEM)
-        (void)ta_http_set_header(req, "Retry-After",
-                                 "1");           /* without it the 503 still says enough */
-    return code == TA_EIO ? TA_ECANCELED : code; /* the server's 503 */
-}
-
-/* One hold for as long as the waiter may be linked: a call too many finds the last one still there. */
-static void begin_wait(struct ta_safe *d, struct state *s)
-{
-    if (!ta_safe_unwait(d, &s->waiter))
-        ta_http_hold(s->req);
-}
-
-/* The log was full: TA_OK = there is room now, feed again; TA_EAGAIN = a wake will come. */
-static int wait_for_room(struct ta_safe *d, struct state *s)
-{
-    begin_wait(d, s);
-    if (!ta_safe_wait_room(d, &s->waiter))
-        return TA_EAGAIN;
-    ta_http_wake(s->req); /* gives the hold back; the call too many looks again */
-    return TA_OK;
-}
-
-/* TA_OK: everything stored is durable. */
-static int wait_for_sync(struct ta_safe *d, struct state *s, struct ta_err *err)
-{
-    if (!d)
-        return TA_OK;
-    begin_wait(d, s);
-    enum ta_ticket ticket = ta_safe_wait(d, &s->waiter, s->feed.ticket);
-    if (ticket == TA_TICKET_PENDING)
-        return TA_EAGAIN;
-    ta_http_wake(s->req);
-    if (ticket == TA_TICKET_DURABLE)
-        return TA_OK;
-    return ta_fail(err, TA_EIO, "the samples could not be made durable; send them again");
-}
+#include "app/write_body.h"
 
 static int begin(struct ta_http_req *req, struct ta_err *err)
 {
-    const struct ta_app *app = ta_http_app(req);
-    struct state *s = ta_arena_get(ta_http_arena(req), sizeof(*s));
-    struct ta_line_options options = {.line_max = app->line_bytes_max};
-
-    if (!s)
-        return ta_fail(err, TA_ENOMEM, "no memory for a request");
-    *s = (struct state){.ingest = app->ingests[ta_http_worker_of(req)], .req = req};
-    s->waiter.wake = wake;
     /* Raw: the reference does not decode this parameter (spec: http-api 5). */
-    int r = ta_feed_init(&s->feed, app->alloc, ta_http_param_raw(req, "cluster"), &options,
-                         ta_now_s(app->clock));
-    if (r < 0)
-        return ta_fail(err, r, "the cluster parameter is longer than %d bytes", TA_NAME_MAX);
-    ta_http_set_state(req, s);
-    return TA_OK;
-}
-
-static int body(struct ta_http_req *req, const char *at, size_t len, size_t *taken,
-                struct ta_err *err)
-{
-    const struct ta_app *app = ta_http_app(req);
-    struct state *s = ta_http_state(req);
-    struct ta_str bytes = {at, len};
-    int64_t now_s = ta_now_s(app->clock);
-    int r;
-
-    *taken = 0;
-    do {
-        size_t used = 0;
-        r = ta_ingest_feed(s->ingest, &s->feed, bytes, now_s, &used, err);
-        *taken += used;
-        bytes = (struct ta_str){bytes.at + used, bytes.len - used};
-    } while (r == TA_EAGAIN && (r = wait_for_room(app->safe, s)) == TA_OK);
-    return r < 0 && r != TA_EAGAIN ? fail_for_now(req, r) : r;
+    return ta_write_begin(req, ta_http_param_raw(req, "cluster"), NULL, err);
 }
 
 static int end(struct ta_http_req *req, struct ta_err *err)
 {
-    const struct ta_app *app = ta_http_app(req);
-    struct state *s = ta_http_state(req);
-    int r = TA_OK;
+    int r = ta_write_end(req, err);
 
-    while (!s->is_fed && r == TA_OK) {
-        r = ta_ingest_end(s->ingest, &s->feed, true, ta_now_s(app->clock), err);
-        s->is_fed = r == TA_OK;
-        if (r == TA_EAGAIN)
-            r = wait_for_room(app->safe, s);
-    }
-    if (r == TA_OK)
-        r = wait_for_sync(app->safe, s, err);
-    if (r < 0)
-        return r == TA_EAGAIN ? r : fail_for_now(req, r);
-    r = ta_feed_verdict(&s->feed, err);
     return r < 0 ? r : ta_http_reply(req, 200, "application/json", TA_STR(""));
 }
 
-static void done(struct ta_http_req *req, enum ta_http_outcome outcome)
-{
-    const struct ta_app *app = ta_http_app(req);
-    struct state *s = ta_http_state(req);
-
-    if (!s)
-        return;
-    if (app->safe && ta_safe_unwait(app->safe, &s->waiter))
-        ta_http_wake(req); /* the hold that nobody else will give back */
-    /* What was read of a broken body counts, but for its last, partial line. */
-    if (outcome == TA_HTTP_GONE)
-        (void)ta_ingest_end(s->ingest, &s->feed, false, ta_now_s(app->clock), NULL);
-    ta_ingest_totals_add(app->lines, &s->feed.counts);
-    ta_feed_done(&s->feed);
-}
-
 const struct ta_http_handler ta_handle_write = {
-    .begin = begin, .body = body, .end = end, .done = done};
+    .begin = begin, .body = ta_write_body, .end = end, .done = ta_write_done};

@@ -2,7 +2,7 @@
 
 #include "app/generator.h"
 
-enum need { NEED_READ, NEED_WRITE, NEED_ADMIN, NEED_METRICS, NEED_NOTHING };
+enum need { NEED_READ, NEED_WRITE, NEED_INFLUX, NEED_ADMIN, NEED_METRICS, NEED_NOTHING };
 
 static const struct {
     const char *path;
@@ -14,6 +14,9 @@ static const struct {
     {"/api/query", TA_HTTP_GET | TA_HTTP_POST, NEED_READ, &ta_handle_generator, &ta_generate_query},
     {"/api/load", TA_HTTP_POST, NEED_READ, &ta_handle_generator, &ta_generate_load},
     {"/api/write", TA_HTTP_POST, NEED_WRITE, &ta_handle_write, NULL},
+    {"/write", TA_HTTP_POST, NEED_INFLUX, &ta_handle_influx, NULL},
+    {"/api/v2/write", TA_HTTP_POST, NEED_INFLUX, &ta_handle_influx, NULL},
+    {"/ping", TA_HTTP_GET, NEED_NOTHING, &ta_handle_ping, NULL},
     {"/api/free", TA_HTTP_POST, NEED_ADMIN, &ta_handle_free, NULL},
     {"/api/debug", TA_HTTP_GET, NEED_ADMIN, &ta_handle_debug, NULL},
     {"/api/healthcheck", TA_HTTP_GET, NEED_READ, &ta_handle_generator, &ta_generate_health},
@@ -36,11 +39,10 @@ static uint32_t role_bits(const struct ta_conf_strings *roles)
 size_t ta_routes_make(struct ta_http_route *routes, const struct ta_config *config)
 {
     const struct ta_conf_roles *roles = &config->tarn.roles;
-    const uint32_t bits[] = {[NEED_READ] = role_bits(&roles->read),
-                             [NEED_WRITE] = role_bits(&roles->write),
-                             [NEED_ADMIN] = role_bits(&roles->admin),
-                             [NEED_METRICS] = role_bits(&roles->read),
-                             [NEED_NOTHING] = 0};
+    const uint32_t bits[] = {
+        [NEED_READ] = role_bits(&roles->read),    [NEED_WRITE] = role_bits(&roles->write),
+        [NEED_INFLUX] = role_bits(&roles->write), [NEED_ADMIN] = role_bits(&roles->admin),
+        [NEED_METRICS] = role_bits(&roles->read), [NEED_NOTHING] = 0};
 
     for (size_t i = 0; i < TA_COUNT(rows); i++) {
         enum need need = rows[i].need;
@@ -49,8 +51,10 @@ size_t ta_routes_make(struct ta_http_route *routes, const struct ta_config *conf
         routes[i] = (struct ta_http_route){
             .path = rows[i].path,
             .methods = rows[i].methods,
-            .subpaths = need != NEED_NOTHING && need != NEED_METRICS,
-            .auth = is_open ? TA_HTTP_OPEN : TA_HTTP_BEARER,
+            .subpaths = need != NEED_NOTHING && need != NEED_METRICS && need != NEED_INFLUX,
+            .auth = is_open               ? TA_HTTP_OPEN
+                    : need == NEED_INFLUX ? TA_HTTP_BEARER_TOKEN
+                                          : TA_HTTP_BEARER,
             .roles = bits[need],
             .handler = rows[i].handler,
             .data = (void *)(uintptr_t)rows[i].data, /* only read */

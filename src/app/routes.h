@@ -3,6 +3,9 @@
  *     GET, POST  /api/query        generator.c          (POST is ours: proxies drop bodies of GET)
  *     POST       /api/load         generator.c          (ours: doc/load-api.md)
  *     POST       /api/write        handle_write.c
+ *     POST       /write            handle_influx.c      (ours, as the next two: doc/influx.md)
+ *     POST       /api/v2/write     handle_influx.c
+ *     GET        /ping             handle_influx.c
  *     POST       /api/free         handle_free.c
  *     GET        /api/debug        handle_debug.c
  *     GET        /api/healthcheck  generator.c
@@ -26,6 +29,7 @@
 enum { TA_ROUTES_MAX = 32, TA_WORKERS_MAX = 64 };
 
 struct ta_clusters;
+struct ta_line_tag;
 struct ta_safe;
 struct ta_ingest;
 struct ta_ingest_totals;
@@ -44,9 +48,13 @@ struct ta_app {
     struct ta_alloc *alloc; /* a budget for what requests hold beside their arena */
     struct ta_query_limits query_limits;
     size_t line_bytes_max;
+    const struct ta_line_tag *influx_tags; /* of the configuration */
+    size_t n_influx_tags;
 };
 
 extern const struct ta_http_handler ta_handle_write;
+extern const struct ta_http_handler ta_handle_influx;
+extern const struct ta_http_handler ta_handle_ping;
 extern const struct ta_http_handler ta_handle_free;
 extern const struct ta_http_handler ta_handle_debug;
 extern const struct ta_http_handler ta_handle_alive;

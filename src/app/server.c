@@ -249,6 +249,8 @@ int ta_server_open(struct ta_server *s, const struct ta_config *config, struct t
                              .own = &s->own,
                              .clusters = &s->clusters,
                              .safe = &s->safe,
+                             .influx_tags = config->tarn.influx_tags,
+                             .n_influx_tags = config->tarn.n_influx_tags,
                              .line_bytes_max = limits->line_bytes};
     ta_ingest_totals_init(&s->lines);
     int r = open_store(s, err);

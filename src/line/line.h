@@ -48,10 +48,18 @@ enum ta_line_precision {
     TA_LINE_HOUR
 };
 
+/* A tag of somebody else's that names a type with its id, for TA_LINE_INFLUX: with {"cpu", "hwthread"} the tag
+ * cpu=cpu7 or cpu=7 means type=hwthread,type-id=7, and cpu=cpu-total means the host itself. */
+struct ta_line_tag {
+    struct ta_str tag, type;
+};
+
 struct ta_line_options {
     enum ta_line_mode mode;
     enum ta_line_precision precision;
-    size_t line_max; /* bytes, line end included; 0 = TA_LINE_BYTES_MAX */
+    size_t line_max;                /* bytes, line end included; 0 = TA_LINE_BYTES_MAX */
+    const struct ta_line_tag *tags; /* borrowed; used in TA_LINE_INFLUX alone */
+    size_t n_tags;
 };
 
 /* One value. Slices are valid until the next call or until the block changes. An absent tag has

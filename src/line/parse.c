@@ -46,6 +46,35 @@ static struct ta_str *tag_place(struct ta_line_sample *s, struct ta_str key)
     }
 }
 
+static const struct ta_line_tag *mapped_tag(const struct line_cursor *c, struct ta_str key)
+{
+    const struct ta_line_options *o = &c->scanner->options;
+
+    for (size_t i = 0; o->mode == TA_LINE_INFLUX && i < o->n_tags; i++)
+        if (ta_str_eq(o->tags[i].tag, key))
+            return &o->tags[i];
+    return NULL;
+}
+
+/* "cpu7" and "7" of the tag cpu are 7, "cpu-total" is the host. A type that is there already stays. */
+static void take_mapped(const struct ta_line_tag *tag, struct ta_str value,
+                        struct ta_line_sample *s)
+{
+    size_t n = tag->tag.len;
+
+    if (s->type.len || s->type_id.len)
+        return;
+    if (value.len > n && memcmp(value.at, tag->tag.at, n) == 0) {
+        struct ta_str rest = {value.at + n, value.len - n};
+        if (ta_str_is(rest, "-total"))
+            return;
+        if (rest.at[0] >= '0' && rest.at[0] <= '9')
+            value = rest;
+    }
+    s->type = tag->type;
+    s->type_id = value;
+}
+
 /* ",key=value" at c->p. Later duplicates overwrite. */
 static int parse_tag(struct line_cursor *c, struct ta_line_sample *s)
 {
@@ -67,6 +96,14 @@ static int parse_tag(struct line_cursor *c, struct ta_line_sample *s)
         return LINE_BAD;
     /* An escape only ever adds a byte that no known key has. */
     struct ta_str *place = key_escaped ? NULL : tag_place(s, key);
+    const struct ta_line_tag *tag = place || key_escaped ? NULL : mapped_tag(c, key);
+    if (tag) {
+        struct ta_str value;
+        int r = line_name(c, raw, escaped, true, &value);
+        if (r == LINE_OK)
+            take_mapped(tag, value, s);
+        return r;
+    }
     if (!place)
         return line_utf8(c, raw);
     return line_name(c, raw, escaped, true, place);
