@@ -35,7 +35,7 @@ static int open_store(struct life *l, struct ta_err *err)
     return r;
 }
 
-int life_open(struct life *l, struct ta_err *err)
+int life_open_unloaded(struct life *l, struct ta_err *err)
 {
     l->store = NULL;
     l->is_open = false;
@@ -56,6 +56,15 @@ int life_open(struct life *l, struct ta_err *err)
                                  .retry_ms = 1};
     r = ta_vault_open(&l->vault, &conf, err);
     l->is_open = r == TA_OK;
+    if (r < 0)
+        life_drop(l);
+    return r;
+}
+
+int life_open(struct life *l, struct ta_err *err)
+{
+    int r = life_open_unloaded(l, err);
+
     if (r == TA_OK)
         r = ta_vault_load(&l->vault, NULL, err);
     if (r < 0)

@@ -33,6 +33,8 @@ struct life {
 
 /* Opens and loads. On failure everything is closed again. */
 int life_open(struct life *l, struct ta_err *err);
+/* The same without loading: ta_vault_load is the caller's. */
+int life_open_unloaded(struct life *l, struct ta_err *err);
 /* Stops as after kill -9: what is not on disk is gone. Nothing is checked. */
 void life_drop(struct life *l);
 /* Stops in order: checkpoint of everything, close. */
