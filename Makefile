@@ -94,6 +94,9 @@ $(BUILD)/%.o: %.c
 $(BUILD)/tests/unit/test_app_%: $(BUILD)/tests/unit/test_app_%.o $(SUP_OBJ) $(APP_LIB) $(BUILD)/libtarn.a
 	$(CC) -pthread $(CFLAGS) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs cmocka) $(PKG_LIBS) $(LDLIBS)
 
+$(BUILD)/tests/bench/bench_app_%: $(BUILD)/tests/bench/bench_app_%.o $(SUP_OBJ) $(APP_LIB) $(BUILD)/libtarn.a
+	$(CC) -pthread $(CFLAGS) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs cmocka) $(PKG_LIBS) $(LDLIBS)
+
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(SUP_OBJ) $(BUILD)/libtarn.a
 	$(CC) -pthread $(CFLAGS) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs cmocka) $(PKG_LIBS) $(LDLIBS)
 

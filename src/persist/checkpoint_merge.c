@@ -9,6 +9,7 @@
 #include "store/walk.h"
 
 #include <math.h>
+#include <string.h>
 
 static int load_old(struct ta_checkpoint_job *job, struct ta_store *into,
                     const struct ta_metrics *metrics, const struct ta_host_file *f,
@@ -37,12 +38,60 @@ static int load_old(struct ta_checkpoint_job *job, struct ta_store *into,
     return r < 0 ? r : e;
 }
 
-/* Slots [first, first + n) of one buffer over what is there already, at their centres. */
+/* What `b` holds at the n times from centre_s on, into out; other cells stay. */
+static void read_part(struct ta_checkpoint_job *job, struct ta_store *from,
+                      const struct ta_column_key *key, const struct ta_buffer_info *b,
+                      int64_t centre_s, size_t n, double *out)
+{
+    int64_t before_s = b->start_s - centre_s;
+    int64_t first = before_s > 0 ? (before_s + b->freq_s - 1) / b->freq_s : 0;
+    int64_t slot = (centre_s + first * b->freq_s - b->start_s) / b->freq_s;
+
+    if (first < (int64_t)n && slot < (int64_t)b->len)
+        (void)ta_walk_slots(from, job->cluster, job->host, key, b->start_s, (uint32_t)slot,
+                            out + first, n - (size_t)first);
+}
+
+/* The same of the whole series; NaN where there is nothing, or a grid of another width. */
+static void read_window(struct ta_checkpoint_job *job, struct ta_store *from,
+                        const struct ta_column_key *key, int64_t centre_s, int64_t freq_s, size_t n,
+                        double *out)
+{
+    struct ta_buffer_info info[16];
+    int64_t after_s = INT64_MIN;
+    size_t found;
+
+    for (size_t i = 0; i < n; i++)
+        out[i] = NAN;
+    while ((found = ta_walk_buffers(from, job->cluster, job->host, key, after_s, info,
+                                    TA_COUNT(info))) > 0) {
+        for (size_t i = 0; i < found; i++)
+            if (info[i].freq_s == freq_s)
+                read_part(job, from, key, &info[i], centre_s, n, out);
+        after_s = info[found - 1].start_s;
+    }
+}
+
+/* Would the file hold the same bytes for both? */
+static bool is_same(const struct ta_checkpoint_job *job, double a, double b)
+{
+    float x = (float)a, y = (float)b;
+
+    return memcmp(&a, &b, sizeof(a)) == 0 ||
+           (job->conf->format == TA_TREE_BIN && memcmp(&x, &y, sizeof(x)) == 0);
+}
+
+/* Slots [first, first + n) of one buffer over what is there already, at their centres. Only what
+ * differs is put: nearly all of it stands in the file, and a late sample costs a thousand times what
+ * a comparison does, because it opens a compressed run. */
 static int put_window(struct ta_checkpoint_job *job, struct ta_store *into,
                       const struct ta_column_key *key, int64_t centre_s, int64_t freq_s, size_t n,
                       struct ta_err *err)
 {
+    double old[TA_CHECKPOINT_WINDOW];
     struct ta_writer w;
+
+    read_window(job, into, key, centre_s, freq_s, n, old);
     int r = ta_writer_begin(&w, into, job->cluster, job->host, centre_s, err);
 
     if (r < 0)
@@ -50,7 +99,7 @@ static int put_window(struct ta_checkpoint_job *job, struct ta_store *into,
     int64_t column = ta_writer_column(&w, key);
     r = column < 0 ? (int)column : TA_OK;
     for (size_t i = 0; r == TA_OK && i < n; i++)
-        if (!isnan(job->window[i]))
+        if (!isnan(job->window[i]) && !is_same(job, old[i], job->window[i]))
             r = ta_writer_append(&w, (uint32_t)column, centre_s + (int64_t)i * freq_s,
                                  job->window[i]);
     ta_writer_end(&w);

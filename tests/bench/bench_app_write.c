@@ -1,0 +1,193 @@
+/* bench_app_write - the whole way of a line without a log: HTTP, the route, scanner, store.
+ *
+ * Method: 64 nodes post 580 lines each interval, every node on a connection of its own that is kept.
+ * The clients are another process, so that the CPU time of this one, system included, is the
+ * server's; one worker. The first interval, which makes the series, is left out; the keeper's
+ * compression of everything at the end is in. Best of three. With the log: tests/bench/serve.sh.
+ */
+#include "app/own_metrics.h"
+#include "app/routes.h"
+#include "ingest/ingest.h"
+#include "load/fleet.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { HOSTS = 64, TICKS = 120, ROUNDS = 3 };
+
+static void must(bool is_good, const char *what)
+{
+    if (is_good)
+        return;
+    perror(what);
+    exit(1);
+}
+
+struct cpu {
+    double user_s, system_s;
+};
+
+static struct cpu cpu_now(void)
+{
+    struct rusage u;
+
+    must(getrusage(RUSAGE_SELF, &u) == 0, "getrusage");
+    return (struct cpu){(double)u.ru_utime.tv_sec + 1e-6 * (double)u.ru_utime.tv_usec,
+                        (double)u.ru_stime.tv_sec + 1e-6 * (double)u.ru_stime.tv_usec};
+}
+
+/* ---- clients ------------------------------------------------------------------------------- */
+
+static int dial(uint16_t port)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(port)};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    must(fd >= 0 && connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0, "connect");
+    return fd;
+}
+
+static void send_all(int fd, const char *at, size_t n)
+{
+    while (n) {
+        ssize_t sent = send(fd, at, n, MSG_NOSIGNAL);
+        must(sent > 0, "send");
+        at += sent;
+        n -= (size_t)sent;
+    }
+}
+
+/* All nodes post, then all answers are read, as on the minute. */
+static void post_tick(const struct ta_fleet *f, const int *fd, uint64_t tick, double *values,
+                      struct ta_buf *body)
+{
+    char text[512];
+
+    for (uint32_t h = 0; h < HOSTS; h++) {
+        ta_buf_reset(body);
+        must(ta_fleet_post(f, h, tick, values, body) == TA_OK, "memory");
+        int n = snprintf(text, sizeof(text),
+                         "POST /api/write HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n\r\n",
+                         body->len);
+        send_all(fd[h], text, (size_t)n);
+        send_all(fd[h], body->at, body->len);
+    }
+    for (uint32_t h = 0; h < HOSTS; h++) {
+        ssize_t n = recv(fd[h], text, sizeof(text), 0);
+        must(n > 15 && memcmp(text, "HTTP/1.1 200 OK", 15) == 0, "answer");
+    }
+}
+
+/* Tells when the first interval is there and goes on when told so. */
+static void run_clients(const struct ta_fleet *f, uint16_t port, int told, int tell)
+{
+    double *values = malloc(f->layout.n_columns * sizeof(*values));
+    struct ta_buf body;
+    int fd[HOSTS];
+    char byte = 0;
+
+    ta_buf_init(&body, &ta_heap, MiB);
+    for (int i = 0; i < HOSTS; i++)
+        fd[i] = dial(port);
+    post_tick(f, fd, 0, values, &body);
+    must(write(tell, &byte, 1) == 1 && read(told, &byte, 1) == 1, "pipe");
+    for (uint64_t tick = 1; tick < TICKS; tick++)
+        post_tick(f, fd, tick, values, &body);
+    free(values);
+    ta_buf_done(&body);
+}
+
+/* ---- server -------------------------------------------------------------------------------- */
+
+static struct ta_store *new_store(const struct ta_load_layout *l)
+{
+    struct ta_store_conf conf = {.alloc = &ta_heap, .n_shards = 8};
+    struct ta_metric defs[128];
+    struct ta_store *s;
+
+    for (uint32_t i = 0; i < l->n_metrics; i++)
+        defs[i] = (struct ta_metric){ta_str(l->metrics[i].name), 60,
+                                     l->metrics[i].aggregation == 'a' ? TA_AGG_AVG : TA_AGG_SUM};
+    must(ta_metrics_new(&conf.metrics, &ta_heap, NULL, defs, l->n_metrics, NULL) == TA_OK &&
+             ta_store_new(&s, &conf, NULL) == TA_OK,
+         "memory");
+    ta_metrics_unref(conf.metrics);
+    return s;
+}
+
+/* CPU seconds of this process from the second interval to the last answer, and the keeper's. */
+static struct cpu serve(const struct ta_fleet *f, struct ta_app *app)
+{
+    const struct ta_http_route route = {
+        .path = "/api/write", .methods = TA_HTTP_POST, .handler = &ta_handle_write};
+    struct ta_http_config conf = {
+        .addr = "127.0.0.1:0", .n_workers = 1, .routes = &route, .n_routes = 1, .app = app};
+    struct ta_http_server *server;
+    int up[2], down[2], status = 1;
+    char byte;
+
+    must(ta_http_server_open(&server, &conf, NULL) == TA_OK &&
+             ta_http_server_start(server, NULL) == TA_OK && pipe(up) == 0 && pipe(down) == 0,
+         "server");
+    pid_t pid = fork();
+    if (pid == 0) {
+        run_clients(f, ta_http_server_port(server), down[0], up[1]);
+        _exit(0);
+    }
+    must(pid > 0 && read(up[0], &byte, 1) == 1, "clients");
+    struct cpu begin = cpu_now();
+    must(write(down[1], &byte, 1) == 1 && waitpid(pid, &status, 0) == pid && status == 0,
+         "clients");
+    while (ta_store_keep(app->store, ta_fleet_time(f, TICKS), 600, 1000000) > 0)
+        continue;
+    struct cpu took = cpu_now();
+    took.user_s -= begin.user_s;
+    took.system_s -= begin.system_s;
+    (void)ta_http_server_stop(server, 1000);
+    ta_http_server_free(server);
+    for (int i = 0; i < 2; i++) {
+        close(up[i]);
+        close(down[i]);
+    }
+    return took;
+}
+
+int main(void)
+{
+    struct cpu best = {1e9, 1e9};
+    struct ta_fleet f;
+
+    must(ta_fleet_init(&f, &ta_heap, NULL, NULL) == TA_OK, "memory");
+    double lines = (double)(TICKS - 1) * HOSTS * f.layout.n_columns;
+    for (int round = 0; round < ROUNDS; round++) {
+        struct ta_ingest_totals totals = {0};
+        struct ta_ingest *in;
+        struct ta_app app = {.store = new_store(&f.layout),
+                             .clock = &ta_clock_system,
+                             .alloc = &ta_heap,
+                             .lines = &totals,
+                             .line_bytes_max = 64 * KiB};
+        struct ta_ingest_conf conf = {.store = app.store, .alloc = &ta_heap, .max_future_s = -1};
+        must(ta_ingest_new(&in, &conf, NULL) == TA_OK, "memory");
+        app.ingests[0] = in;
+        struct cpu took = serve(&f, &app);
+        best = took.user_s + took.system_s < best.user_s + best.system_s ? took : best;
+        ta_ingest_free(in);
+        ta_store_free(app.store);
+    }
+    printf(
+        "HTTP end to end, without log  %.1f ns of server CPU a line (%.1f user, %.1f system); the "
+        "reference takes 1100-1500\n",
+        1e9 * (best.user_s + best.system_s) / lines, 1e9 * best.user_s / lines,
+        1e9 * best.system_s / lines);
+    ta_fleet_done(&f);
+    return 0;
+}
