@@ -106,6 +106,8 @@ static int open_tool(struct tool *t, int *status)
     int r = ta_cleaner_conf_load(&t->conf, &ta_vfs_posix, t->v.config, &ta_heap, &t->log.log, &err);
     if (r == TA_OK && t->conf.data.verbose)
         t->log.level = TA_LOG_DEBUG;
+    if (r == TA_OK && t->v.print_config)
+        return TA_OK; /* needs neither credentials nor services */
     t->fixed = (struct fixed_clock){{fixed_wall, system_mono}, t->v.now_s * 1000000000};
     if (r == TA_OK)
         r = ta_rest_global_init(&err);

@@ -291,15 +291,15 @@ const char *ta_cmsweb_url(struct ta_arena *arena, const char *url, unsigned port
     static const char front[] = "https://cmsweb", domain[] = ".cern.ch/";
     size_t len = strlen(url), cap = len + 16;
     char *out = ta_arena_get(arena, cap);
-    const char *host_end = url + strcspn(url + strlen("https://"), "/") + strlen("https://");
     const char *at = NULL;
 
     if (!out)
         return NULL;
     if (port && strncmp(url, front, strlen(front)) == 0) {
-        at = strstr(url, domain);
-        if (at && at + strlen(domain) - 1 != host_end) /* right behind the host's name only */
-            at = NULL;
+        const char *host = url + strlen("https://");
+        at = strstr(host, domain);
+        if (at && at + strlen(domain) - 1 != host + strcspn(host, "/"))
+            at = NULL; /* somewhere in the path */
     }
     if (at)
         snprintf(out, cap, "%.*s.cern.ch:%u%s", (int)(at - url), url, port,

@@ -139,3 +139,48 @@ def test_a_stop_lets_running_workflows_finish_and_ends_well(tmp_path):
         done = [w for w in log.splitlines() if "workflow=" in w and "result=" in w]
         time.sleep(0.1)
         assert len(site.calls) == calls and 0 < len(done) < 42
+
+
+def fetches(site):
+    return [c for c in site.calls if c["path"].startswith("/reqmgr2/data/request") and
+            ("name" in c["query"] or c["path"].endswith("/bynames"))]
+
+
+def test_names_go_into_urls_when_the_service_knows_no_post_by_names(tmp_path):
+    world = load("main", "world.json")
+    world["faults"].append({"method": "POST", "url": "bynames", "status": 405})
+    with Site(world) as site:
+        ended = run_once(tmp_path, site, requestChunkSize=100)
+        assert ended.report["total_num_requests"] == 39 and ended.report["error"] == ""
+        posts = [c for c in fetches(site) if c["method"] == "POST"]
+        assert len(posts) <= 4 and len(fetches(site)) > len(posts)
+
+
+def test_chunks_are_halved_for_the_rest_of_a_cycle_when_they_are_too_large(tmp_path):
+    world = load("main", "world.json")
+    world["faults"].append({"method": "POST", "url": "bynames", "status": 413, "min_names": 7})
+    with Site(world) as site:
+        ended = run_once(tmp_path, site, requestChunkSize=20, requestChunksInFlight=1)
+        assert ended.report["total_num_requests"] == 39 and ended.report["error"] == ""
+        sizes = [len(c["body"]) for c in fetches(site)]
+        assert sizes[0] == 20 and max(sizes[-3:]) <= 6 and sizes.count(20) == 1
+
+
+def test_a_service_that_is_down_ends_its_chunks_and_is_reported(tmp_path):
+    world = load("main", "world.json")
+    world["faults"].append({"method": "POST", "url": "bynames", "status": 500})
+    with Site(world) as site:
+        ended = run_once(tmp_path, site, requestFetchRetries=0)
+        assert ended.status == 1 and ended.report["failed_num_requests"] == 42
+        assert len(fetches(site)) < 30  # it gives up instead of trying each name
+
+
+def test_a_lost_answer_to_the_status_change_is_looked_up(tmp_path):
+    world = load("main", "world.json")
+    with Site(world) as site:
+        site.cut = ("PUT", "/reqmgr2/data/request$", 5)
+        ended = run_once(tmp_path, site, **REAL)
+        assert ended.report["success_request_transition"] == 18 + 1
+        puts = [json.dumps(c["body"]) for c in site.calls
+                if c["method"] == "PUT" and c["path"] == "/reqmgr2/data/request"]
+        assert len(puts) == len(set(puts))
