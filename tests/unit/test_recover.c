@@ -25,6 +25,7 @@ struct site {
     struct ta_clock_manual clock;
     struct ta_store *store;
     struct ta_vault vault;
+    int64_t retention_s; /* 0: none */
 };
 
 static size_t read_whole(const char *path, void *out, size_t room)
@@ -97,6 +98,7 @@ static void site_open_store(struct site *s)
                                   .root = "root",
                                   .alloc = &ta_heap,
                                   .clock = &s->clock.clock,
+                                  .retention_s = s->retention_s,
                                   .n_workers = 2};
     assert_int_equal(ta_vault_open(&s->vault, &vault, NULL), TA_OK);
     assert_int_equal(ta_vault_load(&s->vault, NULL, NULL), TA_OK);
@@ -351,6 +353,25 @@ static void files_above_the_hosts_are_moved_to_lost_and_found(void **state)
     site_close(&s);
 }
 
+/* The files cover 1699920000 to 1699924800; it is 1699930000. */
+static void files_are_chosen_by_the_range_they_cover_not_by_their_name(void **state)
+{
+    static struct site s;
+
+    (void)state;
+    s.retention_s = 8000; /* begins within their range, after the time that is their name */
+    site_open(&s, "bin");
+    assert_int_equal(counts(&s, TA_RECOVER_BIN)->files, 3);
+    assert_true(counts(&s, TA_RECOVER_BIN)->samples > 4000);
+    site_close(&s);
+    s.retention_s = 4000; /* begins behind it */
+    site_open(&s, "bin");
+    assert_int_equal(counts(&s, TA_RECOVER_BIN)->files, 0);
+    assert_int_equal(counts(&s, TA_RECOVER_BIN)->files_old, 3);
+    site_close(&s);
+    s.retention_s = 0;
+}
+
 static void a_second_server_is_refused(void **state)
 {
     static struct site s;
@@ -372,6 +393,7 @@ int main(void)
         cmocka_unit_test(a_damaged_snapshot_stops_no_start_and_is_kept),
         cmocka_unit_test(foreign_files_in_a_host_are_left_alone),
         cmocka_unit_test(files_above_the_hosts_are_moved_to_lost_and_found),
+        cmocka_unit_test(files_are_chosen_by_the_range_they_cover_not_by_their_name),
         cmocka_unit_test(a_second_server_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

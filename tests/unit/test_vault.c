@@ -51,6 +51,33 @@ static void writes_while_loading_win_over_what_is_loaded(void **state)
     free(m);
 }
 
+static void a_clock_that_steps_back_and_forth_loses_nothing(void **state)
+{
+    const int64_t hour_ns = 3600 * (int64_t)1000000000;
+    struct ta_vfs_mem disk;
+    struct life_model *m;
+    struct life l;
+
+    (void)state;
+    life_begin(&l, &disk, &m);
+    for (unsigned round = 0; round < 6; round++) {
+        assert_int_equal(life_open(&l, NULL), TA_OK);
+        life_compare(&l, m);
+        for (unsigned k = 0; k < 5; k++)
+            assert_int_equal(life_write(&l, m, k % LIFE_HOSTS, 0, LIFE_COLUMNS, round * 5 + k),
+                             TA_OK);
+        ta_clock_manual_step(&l.clock, round % 2 ? 3 * hour_ns : -2 * hour_ns);
+        assert_int_equal(life_checkpoint(&l, ta_now_s(&l.clock.clock), NULL), TA_OK);
+        life_drop(&l);
+    }
+    assert_int_equal(life_open(&l, NULL), TA_OK);
+    life_compare(&l, m);
+    assert_int_equal(m->lost + m->wrong, 0);
+    life_drop(&l);
+    ta_vfs_mem_done(&disk);
+    free(m);
+}
+
 static void no_checkpoint_is_taken_before_everything_is_loaded(void **state)
 {
     struct ta_vfs_mem disk;
@@ -133,6 +160,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(writes_while_loading_win_over_what_is_loaded),
+        cmocka_unit_test(a_clock_that_steps_back_and_forth_loses_nothing),
         cmocka_unit_test(no_checkpoint_is_taken_before_everything_is_loaded),
         cmocka_unit_test(any_flipped_bit_of_the_log_costs_at_most_its_record),
     };
