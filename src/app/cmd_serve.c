@@ -196,6 +196,7 @@ static int serve(struct process *p, struct ta_err *err)
         r = ta_server_open(&p->server, c, &ta_clock_system, &p->log.log, err);
     if (r < 0)
         return r;
+    p->server.own.log_suppressed = &p->log.n_held_back; /* read once requests come */
     r = ta_privileges_drop(c->main.user, c->main.group, err);
     if (r == TA_OK)
         r = ta_server_start(&p->server, err);

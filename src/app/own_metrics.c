@@ -334,7 +334,7 @@ int ta_own_metrics_put(const struct ta_own_metrics *m, struct ta_buf *out)
     ta_expo_gauge(&e, "tarn_auth_required",
                   "0 when everybody may do anything: no key is configured.", m->has_auth);
     ta_expo_counter(&e, "tarn_log_lines_suppressed_total", "Log lines left out by the rate limit.",
-                    m->log_suppressed);
+                    m->log_suppressed ? *m->log_suppressed : 0);
     put_store(&e, m->store);
     put_lines(&e, m);
     if (m->safe)

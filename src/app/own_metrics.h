@@ -37,9 +37,9 @@ struct ta_own_metrics {
     struct ta_http_server *http;
     const struct ta_http_route *routes;
     size_t n_routes;
-    int64_t started_s;       /* Unix time of the start */
-    bool has_auth;           /* a token is asked for */
-    uint64_t log_suppressed; /* log lines left out by the rate limit */
+    int64_t started_s;                      /* Unix time of the start */
+    bool has_auth;                          /* a token is asked for */
+    const _Atomic uint64_t *log_suppressed; /* log lines left out by the rate limit */
 };
 
 /* Adds the whole text. TA_ERANGE / TA_ENOMEM of the buffer. */

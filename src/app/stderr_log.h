@@ -39,7 +39,7 @@ struct ta_stderr_log {
     _Atomic int level; /* enum ta_log_level: this and worse is shown */
     pthread_mutex_t lock;
     struct ta_log_kind kinds[TA_LOG_KINDS]; /* guarded by lock */
-    uint64_t n_held_back;                   /* since the start; guarded by lock */
+    _Atomic uint64_t n_held_back;           /* since the start */
 };
 
 void ta_stderr_log_init(struct ta_stderr_log *l, int fd, struct ta_clock *clock);

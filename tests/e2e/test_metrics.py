@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import signal
 import subprocess
 import time
 
@@ -83,3 +84,15 @@ def test_names_are_documented(server):
     manual = (tarn.ROOT / "doc" / "metrics.md").read_text()
     for name in re.findall(r"^# TYPE (\S+)", text, re.M):
         assert f"`{name}`" in manual, f"{name} is not in doc/metrics.md"
+
+
+def test_log_lines_that_were_held_back_are_counted(server):
+    suppressed = lambda: numbers(server.request("GET", "/metrics").text)["tarn_log_lines_suppressed_total"]  # noqa: E731
+    assert suppressed() == 0
+    server.path.write_text("{")
+    end = time.monotonic() + tarn.DEADLINE_S
+    while suppressed() < 3 and time.monotonic() < end:
+        server.process.send_signal(signal.SIGHUP)
+        time.sleep(0.01)
+    assert suppressed() >= 3
+    assert server.log().count("reload: nothing is changed") < 40
