@@ -14,10 +14,16 @@ import time
 
 import pytest
 
+import tarn
 from cms_site import Answer, Site
 from rule_cleaner import NOW, command, environment, load
 
 MIB = 1 << 20
+
+# Their own memory and time would be measured.
+pytestmark = pytest.mark.skipif(
+    any(mark in tarn.BINARY.read_bytes() for mark in (b"__asan_init", b"__tsan_init")),
+    reason="figures count only without sanitizers")
 
 
 def filler(size):
@@ -27,17 +33,17 @@ def filler(size):
     return ", ".join((row % i).rstrip(", ") for i in range(max(1, size // len(row))))
 
 
-def make_docs(size):
+def make_docs(size, status="completed"):
     """An answer made of documents of that many bytes each; the text in the middle is made once."""
-    middle = filler(size).encode()
+    middle, status = filler(size).encode(), status.encode()
 
     def docs(names):
         parts = [b'{"result": [\n {']
         for i, name in enumerate(names):
             n = name.encode()
-            parts.append(b'%s"%s": {"RequestName": "%s", "RequestStatus": "completed", '
+            parts.append(b'%s"%s": {"RequestName": "%s", "RequestStatus": "%s", '
                          b'"RequestType": "TaskChain", "OutputDatasets": ["/A/B/C"], %s}'
-                         % (b", " if i else b"", n, n, middle))
+                         % (b", " if i else b"", n, n, status, middle))
         parts.append(b"}\n]}\n")
         return Answer(200, b"".join(parts), headers={"X-REST-Status": "100"})
 
@@ -49,10 +55,10 @@ def names_of(n):
             for i in range(n)]
 
 
-def serve(pipe, n, size, latency_s):
+def serve(pipe, n, size, latency_s, status):
     world = {**load("list-fails", "world.json"), "requests": {}, "faults": [],
              "list_extra": {"announced": names_of(n)}}
-    site = Site({**world, "list_extra": {}}, latency_s=latency_s, docs=make_docs(size))
+    site = Site({**world, "list_extra": {}}, latency_s=latency_s, docs=make_docs(size, status))
     site.world["list_extra"] = world["list_extra"]  # a copy of a large list would only cost time
     site.keeps_calls = False
     with site:
@@ -71,9 +77,10 @@ class Remote:
 
 
 @contextlib.contextmanager
-def remote_site(n, size, latency_s=0):
+def remote_site(n, size, latency_s=0, status="completed"):
     here, there = multiprocessing.Pipe()
-    process = multiprocessing.Process(target=serve, args=(there, n, size, latency_s), daemon=True)
+    process = multiprocessing.Process(target=serve, args=(there, n, size, latency_s, status),
+                                      daemon=True)
     process.start()
     try:
         yield Remote(here.recv())
@@ -132,6 +139,17 @@ def test_memory_depends_on_neither_number_nor_size_of_documents(tmp_path, capsys
                   f"{bound / MIB:.0f}), {m.seconds:.1f} s, {m.cpu / n * 1000:.3f} ms CPU a "
                   f"workflow ({m.user / n * 1000:.3f} ms of it user)")
         assert m.report["drifted_num_requests"] == n and m.report["error"] == ""
+        assert m.peak <= bound
+
+
+def test_workflows_that_are_worked_off_cost_no_more(tmp_path, capsys):
+    n, bound = 1_500, 24 * MIB
+    with remote_site(n, 14_000, status="rejected") as site:
+        m = sweep(tmp_path, site, workflowWorkers=8)
+        with capsys.disabled():
+            print(f"\n{n} workflows with all their calls: peak {m.peak / MIB:.1f} MiB (bound "
+                  f"{bound / MIB:.0f}), {m.seconds:.1f} s, {m.cpu / n * 1000:.2f} ms CPU a workflow")
+        assert m.report["total_num_requests"] == m.report["clean_num_requests"] == n
         assert m.peak <= bound
 
 
