@@ -27,7 +27,8 @@ struct run {
     struct life_model model;
     struct life life;
     int64_t cut_at; /* call before which the power goes; < 0: never */
-    bool is_cut;
+    uint64_t cut_seed;
+    _Atomic bool is_cut; /* the log's thread may be the one that meets the cut */
 };
 
 struct totals {
@@ -43,7 +44,7 @@ static void cut_power(struct ta_vfs_fault *f, enum ta_fault_kind kind)
     if (run->is_cut || run->cut_at < 0 || run->cut_at-- > 0)
         return;
     run->is_cut = true;
-    ta_vfs_mem_power_cut(&run->disk, ta_rand_u64(&run->rand));
+    ta_vfs_mem_power_cut(&run->disk, run->cut_seed);
     f->left = 0;
     f->sys = EIO;
     f->for_good = true;
@@ -58,6 +59,7 @@ static void plug_in(struct run *run)
     run->fault.hook_data = run;
     run->is_cut = false;
     run->cut_at = -1;
+    run->cut_seed = ta_rand_u64(&run->rand);
     run->life.vfs = &run->fault.vfs;
 }
 
