@@ -3,21 +3,16 @@
  *
  * A column of the log is a number of a shape of the life that wrote it. Its key is looked up in the store
  * once for each pair of (log's shape, store's shape); from then on a sample costs an array access. */
-#include "base/arena.h"
 #include "base/bytes.h"
 #include "base/hash.h"
 #include "persist/log_read.h"
 #include "persist/recover_int.h"
+#include "persist/recover_names.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 
-enum {
-    COLUMNS_MAX = 1 << 20,
-    HOLD_SAMPLES = 4096,
-    NAMES_MAX = 512 * 1024 * 1024, /* of one segment */
-    SEGMENTS_MAX = 1 << 20
-};
+enum { HOLD_SAMPLES = 4096, SEGMENTS_MAX = 1 << 20 };
 
 /* ---- the list of segments -------------------------------------------------------------------------- */
 
@@ -94,40 +89,11 @@ int ta_recover_list_segments(struct ta_recover *r, struct ta_err *err)
     return TA_OK;
 }
 
-/* ---- names of one segment ---------------------------------------------------------------------------- */
-
-struct log_host {
-    uint64_t id;
-    struct ta_str cluster, name; /* in the arena; name.at NULL: free slot */
-    uint32_t shape;
-};
-
-struct log_column {
-    struct ta_column_key key;
-    bool is_named, is_known; /* known: the metric is in the table */
-};
-
-struct log_shape {
-    uint32_t id;
-    bool is_used;
-    struct log_column *columns;
-    uint32_t n_columns;
-    /* The store's columns for the store's shape met last; 0: not looked up yet, else column + 1. */
-    uint32_t store_shape;
-    uint32_t *store_columns;
-    uint32_t n_store_columns;
-};
-
 struct log_job {
     struct ta_recover *r;
     struct ta_alloc *alloc;
-    struct ta_metrics *metrics;
     const char *path;
-    struct log_host *hosts; /* open addressing, powers of two */
-    size_t n_hosts, cap_hosts;
-    struct log_shape *shapes;
-    size_t n_shapes, cap_shapes;
-    struct ta_arena names;
+    struct log_names names;
     struct ta_writer w;
     bool is_begun;
     uint64_t begun_host;
@@ -136,138 +102,6 @@ struct log_job {
     struct ta_damage damage;
     int64_t newest_s;
 };
-
-static size_t slot_of(uint64_t id, size_t cap)
-{
-    return (size_t)(id * 0x9E3779B97F4A7C15u >> 20) & (cap - 1);
-}
-
-static struct log_host *find_host(struct log_job *j, uint64_t id)
-{
-    if (j->cap_hosts == 0)
-        return NULL;
-    size_t at = slot_of(id, j->cap_hosts);
-    while (j->hosts[at].name.at && j->hosts[at].id != id)
-        at = (at + 1) & (j->cap_hosts - 1);
-    return &j->hosts[at];
-}
-
-static int grow_hosts(struct log_job *j)
-{
-    struct log_host *old = j->hosts;
-    size_t n_old = j->cap_hosts;
-    size_t cap = n_old ? 2 * n_old : 64;
-    struct log_host *grown = ta_alloc_zero(j->alloc, cap, sizeof(*grown));
-
-    if (!grown)
-        return TA_ENOMEM;
-    j->hosts = grown;
-    j->cap_hosts = cap;
-    for (size_t i = 0; i < n_old; i++)
-        if (old[i].name.at)
-            *find_host(j, old[i].id) = old[i];
-    ta_release(j->alloc, old, n_old * sizeof(*old));
-    return TA_OK;
-}
-
-static int name_host(struct log_job *j, const struct ta_log_item *item)
-{
-    if (2 * (j->n_hosts + 1) > j->cap_hosts && grow_hosts(j) < 0)
-        return TA_ENOMEM;
-    struct log_host *h = find_host(j, item->host);
-    if (h->name.at && ta_str_eq(h->name, item->name) && ta_str_eq(h->cluster, item->cluster)) {
-        h->shape = item->shape; /* named again, or moved to another shape */
-        return TA_OK;
-    }
-    struct log_host named = {.id = item->host,
-                             .cluster = ta_arena_copy(&j->names, item->cluster),
-                             .name = ta_arena_copy(&j->names, item->name),
-                             .shape = item->shape};
-    if (!named.cluster.at || !named.name.at)
-        return TA_ENOMEM;
-    j->n_hosts += h->name.at ? 0 : 1;
-    *h = named;
-    return TA_OK;
-}
-
-static struct log_shape *find_shape(struct log_job *j, uint32_t id)
-{
-    if (j->cap_shapes == 0)
-        return NULL;
-    size_t at = slot_of(id, j->cap_shapes);
-    while (j->shapes[at].is_used && j->shapes[at].id != id)
-        at = (at + 1) & (j->cap_shapes - 1);
-    return &j->shapes[at];
-}
-
-static int grow_shapes(struct log_job *j)
-{
-    struct log_shape *old = j->shapes;
-    size_t n_old = j->cap_shapes;
-    size_t cap = n_old ? 2 * n_old : 16;
-    struct log_shape *grown = ta_alloc_zero(j->alloc, cap, sizeof(*grown));
-
-    if (!grown)
-        return TA_ENOMEM;
-    j->shapes = grown;
-    j->cap_shapes = cap;
-    for (size_t i = 0; i < n_old; i++)
-        if (old[i].is_used)
-            *find_shape(j, old[i].id) = old[i];
-    ta_release(j->alloc, old, n_old * sizeof(*old));
-    return TA_OK;
-}
-
-static int grow_columns(struct log_job *j, struct log_shape *s, uint32_t column)
-{
-    uint32_t n = column < 64 ? 128 : 2 * column;
-    struct log_column *grown =
-        ta_resize(j->alloc, s->columns, s->n_columns * sizeof(*grown), n * sizeof(*grown));
-
-    if (!grown)
-        return TA_ENOMEM;
-    memset(grown + s->n_columns, 0, (n - s->n_columns) * sizeof(*grown));
-    s->columns = grown;
-    s->n_columns = n;
-    return TA_OK;
-}
-
-static struct ta_str copy_name(struct log_job *j, struct ta_str s, bool *is_refused)
-{
-    struct ta_str out = {0};
-
-    if (s.len > 0)
-        out = ta_arena_copy(&j->names, s);
-    *is_refused = *is_refused || (s.len > 0 && !out.at);
-    return out;
-}
-
-static int name_column(struct log_job *j, const struct ta_log_item *item)
-{
-    bool is_refused = false;
-
-    if (item->column >= COLUMNS_MAX)
-        return TA_OK; /* no writer of ours has so many; its samples are nameless */
-    if (2 * (j->n_shapes + 1) > j->cap_shapes && grow_shapes(j) < 0)
-        return TA_ENOMEM;
-    struct log_shape *s = find_shape(j, item->shape);
-    if (!s->is_used) {
-        *s = (struct log_shape){.id = item->shape, .is_used = true, .store_shape = UINT32_MAX};
-        j->n_shapes++;
-    }
-    if (item->column >= s->n_columns && grow_columns(j, s, item->column) < 0)
-        return TA_ENOMEM;
-    struct log_column *c = &s->columns[item->column];
-    if (c->is_named) /* the second time: the first was whole */
-        return TA_OK;
-    int metric = ta_metrics_find(j->metrics, item->metric);
-    c->key = (struct ta_column_key){.metric = (uint32_t)(metric < 0 ? 0 : metric),
-                                    .type = copy_name(j, item->type, &is_refused),
-                                    .stype = copy_name(j, item->stype, &is_refused)};
-    c->is_known = metric >= 0;
-    c->is_named = !is_refused;
-    return is_refused ? TA_ENOMEM : TA_OK;
-}
 
 /* ---- samples --------------------------------------------------------------------------------------------- */
 
@@ -350,7 +184,7 @@ static int put_piece(struct log_job *j, const struct log_host *h, struct log_sha
 {
     int r = begin_host(j, h);
 
-    if (r == TA_OK && p->first < COLUMNS_MAX && p->count <= COLUMNS_MAX - p->first)
+    if (r == TA_OK && p->first < LOG_COLUMNS_MAX && p->count <= LOG_COLUMNS_MAX - p->first)
         r = ready_map(j, s, p->first + p->count);
     else if (r == TA_OK)
         r = TA_ENOTFOUND;
@@ -368,14 +202,14 @@ static int put_piece(struct log_job *j, const struct log_host *h, struct log_sha
 
 static int put_samples(struct log_job *j, struct ta_log_item *item)
 {
-    struct log_host *h = find_host(j, item->host);
-    struct log_shape *s = h && h->name.at ? find_shape(j, h->shape) : NULL;
+    const struct log_host *h = ta_log_names_find_host(&j->names, item->host);
+    struct log_shape *s = h ? ta_log_names_find_shape(&j->names, h->shape) : NULL;
     struct ta_log_piece p;
     uint32_t expected = 0;
     int r = TA_OK;
 
     while (r == TA_OK && ta_log_next_piece(item, &expected, &p) > 0) {
-        if (s && s->is_used)
+        if (s)
             r = put_piece(j, h, s, item->ts_s, &p);
         else
             j->c.skipped += p.count;
@@ -390,8 +224,8 @@ static int put_record(struct log_job *j, struct ta_str payload)
     int r;
 
     while ((r = ta_log_next_item(&payload, &item)) > 0) {
-        r = item.kind == TA_LOG_HOST     ? name_host(j, &item)
-            : item.kind == TA_LOG_COLUMN ? name_column(j, &item)
+        r = item.kind == TA_LOG_HOST     ? ta_log_names_host(&j->names, &item)
+            : item.kind == TA_LOG_COLUMN ? ta_log_names_column(&j->names, &item)
                                          : put_samples(j, &item);
         if (r < 0)
             return r;
@@ -432,18 +266,6 @@ static int replay(struct log_job *j, struct ta_file *file, const _Atomic bool *s
     end_host(j);
     ta_log_reader_free(reader);
     return r;
-}
-
-static void forget_names(struct log_job *j)
-{
-    for (size_t i = 0; i < j->cap_shapes; i++) {
-        struct log_shape *s = &j->shapes[i];
-        ta_release(j->alloc, s->columns, s->n_columns * sizeof(*s->columns));
-        ta_release(j->alloc, s->store_columns, s->n_store_columns * sizeof(*s->store_columns));
-    }
-    ta_release(j->alloc, j->shapes, j->cap_shapes * sizeof(*j->shapes));
-    ta_release(j->alloc, j->hosts, j->cap_hosts * sizeof(*j->hosts));
-    ta_arena_done(&j->names);
 }
 
 /* A segment whose head was never written holds nothing: a crash came right behind its creation. */
@@ -502,11 +324,11 @@ static int segment(struct ta_recover *r, struct ta_wal_segment *at, const _Atomi
     struct log_job j = {.r = r, .alloc = r->conf.alloc, .path = path, .newest_s = INT64_MIN};
 
     ta_wal_segment_path(path, sizeof(path), r->conf.dir->log, at->number);
-    ta_arena_init(&j.names, r->conf.alloc, NAMES_MAX);
-    j.metrics = ta_store_metrics(r->conf.store);
+    struct ta_metrics *metrics = ta_store_metrics(r->conf.store);
+    ta_log_names_init(&j.names, metrics, r->conf.alloc);
     int e = load_segment(&j, stop, err);
-    ta_metrics_unref(j.metrics);
-    forget_names(&j);
+    ta_log_names_done(&j.names);
+    ta_metrics_unref(metrics);
     if (e < 0)
         return e;
     at->newest_s = j.newest_s;
