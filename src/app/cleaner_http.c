@@ -239,8 +239,8 @@ int ta_cleaner_http_start(struct ta_cleaner_http *h, struct ta_cleaner *cleaner,
                                   .n_workers = 1,
                                   .routes = h->routes,
                                   .n_routes = TA_COUNT(h->routes),
-                                  .limits = {.connections = 64, .body_bytes_max = 1024 * 1024},
-                                  .memory_cap = 8 * 1024 * 1024,
+                                  .limits = {.connections = 64, .body_bytes_max = MiB},
+                                  .memory_cap = 8 * MiB,
                                   .log = cleaner->log,
                                   .app = h};
     r = ta_http_server_open(&h->server, &http, err);

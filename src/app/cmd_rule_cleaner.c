@@ -298,7 +298,7 @@ static int run_loop(struct tool *t)
     struct sweeping s = {.t = t};
     struct ta_cleaner_http http = {0};
     struct ta_err err = {0};
-    pthread_t thread;
+    pthread_t thread = 0;
     int r = TA_OK;
 
     if (!t->v.once)

@@ -60,7 +60,7 @@ int ta_caller_new(struct ta_caller **out, const struct ta_caller_conf *conf, str
         c->conf.per_host = 8;
     if (c->conf.per_host > PER_HOST_MAX)
         c->conf.per_host = PER_HOST_MAX;
-    c->conf.rest.buffer = 16 * 1024;
+    c->conf.rest.buffer = 16 * KiB;
     (void)pthread_mutex_init(&c->lock, NULL); /* these fill structs: they cannot fail here */
     (void)pthread_cond_init(&c->has_idle, NULL);
     *out = c;
@@ -150,7 +150,7 @@ static void copy_text(char *out, size_t cap, struct ta_str s)
     size_t n = s.len < cap - 1 ? s.len : cap - 1;
 
     for (size_t i = 0; i < n; i++)
-        out[i] = s.at[i] >= ' ' && s.at[i] < 0x7f ? s.at[i] : '?';
+        out[i] = (char)(s.at[i] >= ' ' && s.at[i] < 0x7f ? s.at[i] : '?');
     out[n] = 0;
 }
 
@@ -306,8 +306,8 @@ int ta_caller_call(struct ta_caller *c, const struct ta_call *call, struct ta_ca
                    struct ta_err *err)
 {
     struct ta_call_end unused;
-    struct ta_rest_client *client;
-    struct host *host;
+    struct ta_rest_client *client = NULL;
+    struct host *host = NULL;
     bool was_refused = false;
 
     if (!end)

@@ -10,8 +10,8 @@ static bool take(struct ta_x509 *out, const char *cert, const char *key)
     if (!cert || !key || strlen(cert) >= sizeof(out->cert) || strlen(key) >= sizeof(out->key) ||
         access(cert, R_OK) < 0 || access(key, R_OK) < 0)
         return false;
-    strcpy(out->cert, cert);
-    strcpy(out->key, key);
+    memcpy(out->cert, cert, strlen(cert) + 1);
+    memcpy(out->key, key, strlen(key) + 1);
     return true;
 }
 

@@ -179,7 +179,7 @@ static int view(struct ta_services *s, struct ta_str workflow, struct rows *rows
     struct ta_buf key;
     struct service_call c;
 
-    ta_buf_init(&key, s->conf.alloc, 8 * 1024);
+    ta_buf_init(&key, s->conf.alloc, 8 * KiB);
     int r = ta_json_escape(&key, workflow);
     if (r == TA_OK)
         r = ta_buf_byte(&key, 0);

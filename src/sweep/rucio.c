@@ -275,7 +275,7 @@ static int take_row(struct listing *l, struct ta_err *err)
 /* JSON objects one after another. */
 static int read_rows(void *self, struct ta_source *body, struct ta_err *err)
 {
-    struct ta_json_limits limits = {.buffer = 16 * 1024, .accepts_nonfinite = true};
+    struct ta_json_limits limits = {.buffer = 16 * KiB, .accepts_nonfinite = true};
     struct listing *l = self;
     struct ta_json_reader *j;
     int r = ta_json_reader_new(&j, body, &limits, l->alloc);
@@ -293,7 +293,7 @@ static int read_rows(void *self, struct ta_source *body, struct ta_err *err)
 
 static int read_one(void *self, struct ta_source *body, struct ta_err *err)
 {
-    struct ta_json_limits limits = {.buffer = 16 * 1024, .accepts_nonfinite = true};
+    struct ta_json_limits limits = {.buffer = 16 * KiB, .accepts_nonfinite = true};
     struct listing *l = self;
     struct ta_json_reader *j;
     int r = ta_json_reader_new(&j, body, &limits, l->alloc);

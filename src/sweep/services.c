@@ -103,7 +103,7 @@ int ta_services_global_locks(struct ta_services *s, ta_name_taker take, void *se
 /* {"result": [{"parentlocks": [...], ...}]}; the first element counts. */
 static int read_parent_locks(struct ta_json_reader *j, struct naming *n, struct ta_err *err)
 {
-    struct ta_json_token t;
+    struct ta_json_token t = {0};
     bool is_found = false;
     int r = ta_result_open(j, err);
 

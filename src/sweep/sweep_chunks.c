@@ -349,7 +349,7 @@ int ta_sweep_chunks(const struct ta_sweep_conf *conf, struct ta_id_spool *names,
     int r = make_urls(&run);
 
     if (r == TA_OK)
-        r = ta_queue_init(&run.work, conf->workers * 2, conf->alloc);
+        r = ta_queue_init(&run.work, (size_t)conf->workers * 2, conf->alloc);
     if (r == TA_OK) {
         /* These fill structs: they cannot fail here. */
         (void)pthread_mutex_init(&run.lock, NULL);

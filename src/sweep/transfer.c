@@ -115,7 +115,7 @@ static int read_record(struct ta_json_reader *j, struct search *s, struct ta_err
 /* {"result": [{"transferDoc": {...}, ...}]}; the first element counts. */
 static int read_result(struct ta_json_reader *j, struct search *s, struct ta_err *err)
 {
-    struct ta_json_token t;
+    struct ta_json_token t = {0};
     bool is_found = false;
     int r = ta_result_open(j, err);
 

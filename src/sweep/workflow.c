@@ -72,7 +72,7 @@ static int send_alert(struct flow *f)
             TA_STR_FMT(r->name), TA_STR_FMT(r->status), (long long)p->alarm_hours);
     if (!p->sends_alerts)
         return TA_OK;
-    ta_buf_init(&text, f->env->alloc, ALARM_MAX * 2);
+    ta_buf_init(&text, f->env->alloc, (size_t)ALARM_MAX * 2);
     (void)ta_buf_printf(&text,
                         "Workflow %.*s (TransferDone: %s, TransferTape: %s, ParentageResolved: %s) "
                         "has exceeded the Status Advance Timeout of %lld hours in its status %.*s. "
