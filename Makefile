@@ -42,6 +42,10 @@ LIB_SRC   := $(filter-out src/app/%,$(wildcard src/*/*.c))
 APP_SRC   := $(wildcard src/app/*.c)
 LIB_OBJ   := $(LIB_SRC:%.c=$(BUILD)/%.o)
 APP_OBJ   := $(APP_SRC:%.c=$(BUILD)/%.o)
+# The page: our files and the plot library of the distribution (Debian: libjs-dygraphs, MIT).
+DYGRAPHS  ?= /usr/share/javascript/dygraphs/dygraph.min.js
+WEB       := $(wildcard web/*)
+APP_OBJ   += $(BUILD)/src/app/page_files.o
 MAIN_OBJ  := $(BUILD)/src/app/main.o
 APP_LIB   := $(BUILD)/libtarn-app.a
 HEADERS   := $(wildcard src/*/*.h include/tarn/*.h)
@@ -78,6 +82,17 @@ $(BUILD)/libtarn.so: $(API_OBJ) $(BUILD)/libtarn.a src/api/libtarn.map
 	$(CC) -shared -pthread $(CFLAGS) $(LDFLAGS) -Wl,-soname,libtarn.so.$(SOVERSION) \
 	    -Wl,--version-script=src/api/libtarn.map -Wl,--as-needed -o $@ $(API_OBJ) \
 	    $(BUILD)/libtarn.a $(PKG_LIBS) $(LDLIBS)
+
+$(DYGRAPHS):
+	@echo "$@ is missing: install libjs-dygraphs (tools/needs build), or make DYGRAPHS=PATH" >&2; exit 1
+
+$(BUILD)/page_files.c: $(WEB) $(DYGRAPHS) tools/embed
+	@mkdir -p $(@D)
+	tools/embed $(WEB) $(DYGRAPHS) >$@.new && mv $@.new $@
+
+$(BUILD)/src/app/page_files.o: $(BUILD)/page_files.c
+	@mkdir -p $(@D)
+	$(CC) $(NEED) $(WARN) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
 # All of src/app but main.c, so that its parts can be tested.
 $(APP_LIB): $(filter-out $(MAIN_OBJ),$(APP_OBJ))

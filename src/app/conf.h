@@ -92,7 +92,7 @@ struct ta_conf_jetstream {
 struct ta_conf_tarn {
     const char *durability; /* "sync" or "interval" */
     int64_t sync_interval_ns;
-    bool require_auth, open_metrics;
+    bool require_auth, open_metrics, page;
     int64_t max_future_ns;
     int64_t workers; /* HTTP workers; 0 = one per core, at most 8 */
     int64_t shards;  /* store shards; 0 = choose */

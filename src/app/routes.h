@@ -8,13 +8,16 @@
  *     GET        /ping             handle_influx.c
  *     POST       /api/free         handle_free.c
  *     GET        /api/debug        handle_debug.c
+ *     GET        /api/tree         handle_tree.c        (ours: doc/page.md)
  *     GET        /api/healthcheck  generator.c
+ *     POST       /api/health       generator.c          (ours: the same for browsers)
  *     POST       /api/checkpoint   handle_checkpoint.c  (ours)
  *     GET        /readyz           handle_health.c      (ours: loaded, and writes are taken?)
  *     GET        /healthz          handle_health.c      (ours: is the process there?)
  *     GET        /metrics          handle_metrics.c     (ours: Prometheus text)
+ *     GET        /, /web/...       handle_page.c        (ours: doc/page.md)
  *
- * All but the last three also answer below their path, as the reference does. (spec: http-api 1)
+ * Those under /api also answer below their path, as the reference does. (spec: http-api 1)
  */
 #ifndef TARN_APP_ROUTES_H
 #define TARN_APP_ROUTES_H
@@ -61,6 +64,8 @@ extern const struct ta_http_handler ta_handle_alive;
 extern const struct ta_http_handler ta_handle_ready;
 extern const struct ta_http_handler ta_handle_checkpoint;
 extern const struct ta_http_handler ta_handle_metrics;
+extern const struct ta_http_handler ta_handle_tree;
+extern const struct ta_http_handler ta_handle_page;
 
 /* For handlers that need all that is stored: TA_OK, or, while it is being loaded, TA_ECANCELED (the server's
  * 503) with how far it is. */
