@@ -111,7 +111,7 @@ static struct ta_store *new_store(const struct ta_load_layout *l)
 {
     struct ta_store_conf conf = {.alloc = &ta_heap, .n_shards = 8};
     struct ta_metric defs[128];
-    struct ta_store *s;
+    struct ta_store *s = NULL;
 
     for (uint32_t i = 0; i < l->n_metrics; i++)
         defs[i] = (struct ta_metric){ta_str(l->metrics[i].name), 60,
