@@ -12,10 +12,11 @@ import tarn
 
 @pytest.fixture
 def filled(server):
-    # The window that ends now holds all 120 minutes only while this minute lasts: wait for the next one when it
-    # is nearly over.
-    if time.time() % 60 > 45:
-        time.sleep(60.5 - time.time() % 60)
+    # The window that ends now holds all 120 minutes from the second after the newest one on, and only while this
+    # minute lasts: wait for that when it is not so.
+    second = time.time() % 60
+    if second < 2 or second > 45:
+        time.sleep((62 - second) % 60)
     now = int(time.time()) // 60 * 60
     lines = []
     for k in range(120):
