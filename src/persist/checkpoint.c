@@ -16,13 +16,10 @@ enum { HOST_BATCH = 32, WORKERS_MAX = 64 };
 static int64_t slot_reach(struct ta_store *s)
 {
     struct ta_metrics *m = ta_store_metrics(s);
-    int64_t reach = 0;
+    int64_t slowest_s = ta_metrics_slowest_s(m);
 
-    for (uint32_t i = 0; i < ta_metrics_count(m); i++)
-        if (ta_metrics_at(m, i)->freq_s > reach)
-            reach = ta_metrics_at(m, i)->freq_s;
     ta_metrics_unref(m);
-    return reach / 2 + 1;
+    return slowest_s / 2 + 1;
 }
 
 /* Writes [from, to), which no file covers, as one file for each stretch of unchanged phases. */

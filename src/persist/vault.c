@@ -76,12 +76,10 @@ void ta_vault_state(const struct ta_vault *d, struct ta_recover_state *out)
 static int64_t slot_reach(struct ta_store *s)
 {
     struct ta_metrics *m = ta_store_metrics(s);
-    int64_t reach = 0;
+    int64_t slowest_s = ta_metrics_slowest_s(m);
 
-    for (uint32_t i = 0; i < ta_metrics_count(m); i++)
-        reach = ta_metrics_at(m, i)->freq_s > reach ? ta_metrics_at(m, i)->freq_s : reach;
     ta_metrics_unref(m);
-    return reach;
+    return slowest_s;
 }
 
 int ta_vault_checkpoint(struct ta_vault *d, int64_t boundary_s, const _Atomic bool *stop,

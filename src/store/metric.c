@@ -131,3 +131,13 @@ const struct ta_metric *ta_metrics_at(const struct ta_metrics *t, uint32_t id)
     assert(id < t->n);
     return &t->all[id];
 }
+
+int64_t ta_metrics_slowest_s(const struct ta_metrics *t)
+{
+    int64_t slowest_s = 0;
+
+    for (uint32_t i = 0; i < ta_metrics_count(t); i++)
+        if (ta_metrics_at(t, i)->freq_s > slowest_s)
+            slowest_s = ta_metrics_at(t, i)->freq_s;
+    return slowest_s;
+}

@@ -40,4 +40,7 @@ int ta_metrics_find(const struct ta_metrics *t, struct ta_str name);
 /* id < count. Borrowed for the table's life. */
 const struct ta_metric *ta_metrics_at(const struct ta_metrics *t, uint32_t id);
 
+/* The slots of the slowest metric, in seconds; 0 for an empty table. */
+int64_t ta_metrics_slowest_s(const struct ta_metrics *t);
+
 #endif
