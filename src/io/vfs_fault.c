@@ -20,41 +20,59 @@ static struct ta_vfs_fault *as_fault(struct ta_vfs *v)
     return TA_CONTAINER(v, struct ta_vfs_fault, vfs);
 }
 
-/* Counts the call; true when it is to fail (or to be cut short, with sys 0). */
-static bool strikes(struct ta_vfs_fault *f, enum ta_fault_kind kind)
+/* What befalls one call. */
+struct blow {
+    bool strikes; /* it fails; with sys 0 it is cut short */
+    int sys;
+    uint64_t call; /* its number */
+};
+
+static struct blow count_call(struct ta_vfs_fault *f, enum ta_fault_kind kind)
 {
     if (!(f->kinds & kind))
-        return false;
+        return (struct blow){0};
+    pthread_mutex_lock(&f->lock);
     if (f->hook)
         f->hook(f, kind);
     f->calls++;
-    bool strike = f->left == 0;
-    if (f->left > 0 || (strike && !f->for_good))
+    struct blow blow = {f->left == 0, f->sys, f->calls};
+    if (f->left > 0 || (blow.strikes && !f->for_good))
         f->left--;
-    f->hit |= strike;
-    return strike;
+    f->hit |= blow.strikes;
+    pthread_mutex_unlock(&f->lock);
+    return blow;
+}
+
+static int fail(const struct blow *blow, struct ta_err *err)
+{
+    errno = blow->sys;
+    return ta_fail_sys(err, "injected failure of call %llu", (unsigned long long)blow->call);
 }
 
 static int check(struct ta_vfs_fault *f, enum ta_fault_kind kind, struct ta_err *err)
 {
-    if (!strikes(f, kind) || !f->sys)
-        return TA_OK;
-    errno = f->sys;
-    return ta_fail_sys(err, "injected failure of call %llu", (unsigned long long)f->calls);
+    struct blow blow = count_call(f, kind);
+
+    return blow.strikes && blow.sys ? fail(&blow, err) : TA_OK;
 }
 
 /* The same for a transfer of *n bytes. */
 static int check_transfer(struct ta_vfs_fault *f, enum ta_fault_kind kind, size_t *n,
                           struct ta_err *err)
 {
-    if (!strikes(f, kind))
+    struct blow blow = count_call(f, kind);
+
+    if (!blow.strikes)
         return TA_OK;
-    if (!f->sys) {
-        *n = *n > 1 ? *n / 2 : *n;
-        return TA_OK;
-    }
-    errno = f->sys;
-    return ta_fail_sys(err, "injected failure of call %llu", (unsigned long long)f->calls);
+    if (blow.sys)
+        return fail(&blow, err);
+    *n = *n > 1 ? *n / 2 : *n;
+    return TA_OK;
+}
+
+void ta_vfs_fault_pass(struct ta_vfs_fault *f)
+{
+    (void)count_call(f, TA_FAULT_LOOK);
 }
 
 static int64_t fault_pread(struct ta_file *file, void *buf, size_t n, uint64_t at,
@@ -232,5 +250,6 @@ void ta_vfs_fault_init(struct ta_vfs_fault *f, struct ta_vfs *inner, struct ta_a
         .alloc = alloc,
         .kinds = TA_FAULT_ALL,
         .left = -1,
+        .lock = PTHREAD_MUTEX_INITIALIZER,
     };
 }

@@ -16,11 +16,17 @@ struct entry {
     struct jwt_claims claims;
 };
 
+/* The bytes, not OpenSSL's object: threads take a copy and share nothing whose life they would count. */
+struct key {
+    bool is_good; /* false: of a wrong length, refuses everything */
+    unsigned char raw[KEY_BYTES];
+};
+
 struct ta_jwt {
     struct ta_alloc *alloc;
     pthread_mutex_t lock; /* guards all below */
-    EVP_PKEY *key;        /* NULL: of a wrong length, refuses everything */
-    uint64_t generation;  /* of the key */
+    struct key key;
+    uint64_t generation; /* of the key */
     size_t n_entries;
     struct entry entries[TA_JWT_CACHE];
     uint16_t index[INDEX]; /* entry + 1 by digest; 0: free */
@@ -95,34 +101,30 @@ static void remember(struct ta_jwt *j, const unsigned char *digest, const struct
 
 /* ---- Keys ---- */
 
-/* *out is NULL for a key of a wrong length. */
-static int read_key(struct ta_str text, EVP_PKEY **out, struct ta_err *err)
+static int read_key(struct ta_str text, struct key *out, struct ta_err *err)
 {
     unsigned char raw[KEY_TEXT_MAX / 4 * 3 + 3];
     int64_t n = text.len <= KEY_TEXT_MAX ? ta_base64_decode(TA_BASE64_STD, text, raw) : -1;
 
     if (n < 0)
         return ta_fail(err, TA_EINVAL, "the token key is not base64");
-    *out = NULL;
-    if (n != KEY_BYTES)
-        return TA_OK;
-    *out = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, raw, KEY_BYTES);
-    return *out ? TA_OK : ta_fail(err, TA_EINVAL, "the token key is no Ed25519 key");
+    out->is_good = n == KEY_BYTES;
+    if (out->is_good)
+        memcpy(out->raw, raw, KEY_BYTES);
+    return TA_OK;
 }
 
 int ta_jwt_new(struct ta_jwt **out, struct ta_str key_base64, struct ta_alloc *alloc,
                struct ta_err *err)
 {
-    EVP_PKEY *key = NULL;
+    struct key key = {0};
 
     int r = read_key(key_base64, &key, err);
     if (r < 0)
         return r;
     struct ta_jwt *j = ta_alloc_zero(alloc, 1, sizeof(*j));
-    if (!j) {
-        EVP_PKEY_free(key);
+    if (!j)
         return ta_fail(err, TA_ENOMEM, "no memory for tokens");
-    }
     j->alloc = alloc;
     j->key = key;
     pthread_mutex_init(&j->lock, NULL);
@@ -132,18 +134,16 @@ int ta_jwt_new(struct ta_jwt **out, struct ta_str key_base64, struct ta_alloc *a
 
 int ta_jwt_set_key(struct ta_jwt *j, struct ta_str key_base64, struct ta_err *err)
 {
-    EVP_PKEY *key = NULL;
+    struct key key = {0};
 
     int r = read_key(key_base64, &key, err);
     if (r < 0)
         return r;
     pthread_mutex_lock(&j->lock);
-    EVP_PKEY *old = j->key;
     j->key = key;
     j->generation++;
     forget_all(j);
     pthread_mutex_unlock(&j->lock);
-    EVP_PKEY_free(old);
     return TA_OK;
 }
 
@@ -159,7 +159,6 @@ void ta_jwt_free(struct ta_jwt *j)
 {
     if (!j)
         return;
-    EVP_PKEY_free(j->key);
     pthread_mutex_destroy(&j->lock);
     ta_release(j->alloc, j, sizeof(*j));
 }
@@ -228,33 +227,35 @@ static int check_alg(enum jwt_alg alg, struct ta_err *err)
     return denied(err, "signing method (alg) is unspecified.");
 }
 
-static int verify(EVP_PKEY *key, const struct parts *p, struct ta_err *err)
+static int verify(const struct key *key, const struct parts *p, struct ta_err *err)
 {
     unsigned char sig[TA_JWT_BYTES_MAX];
     struct ta_str raw = {0};
 
-    if (!key)
+    if (!key->is_good)
         return denied(err, "key is invalid");
     int r = decode(p->signature, sig, &raw, err);
     if (r < 0)
         return r;
+    EVP_PKEY *public = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, key->raw, KEY_BYTES);
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    if (!ctx)
-        return ta_fail(err, TA_ENOMEM, "no memory to check the token");
-    bool good = EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, key) == 1 &&
-                EVP_DigestVerify(ctx, sig, raw.len, (const unsigned char *)p->signed_text.at,
-                                 p->signed_text.len) == 1;
+    bool good = false;
+    if (public && ctx)
+        good = EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, public) == 1 &&
+               EVP_DigestVerify(ctx, sig, raw.len, (const unsigned char *)p->signed_text.at,
+                                p->signed_text.len) == 1;
+    else
+        r = ta_fail(err, TA_ENOMEM, "no memory to check the token");
     EVP_MD_CTX_free(ctx);
-    return good ? TA_OK : denied(err, "ed25519: verification error");
+    EVP_PKEY_free(public);
+    return r < 0 || good ? r : denied(err, "ed25519: verification error");
 }
 
-/* The key with a reference, and which one it is. */
-static EVP_PKEY *borrow_key(struct ta_jwt *j, uint64_t *generation)
+/* The key of now, and which one it is. */
+static struct key copy_key(struct ta_jwt *j, uint64_t *generation)
 {
     pthread_mutex_lock(&j->lock);
-    EVP_PKEY *key = j->key;
-    if (key)
-        (void)EVP_PKEY_up_ref(key);
+    struct key key = j->key;
     *generation = j->generation;
     pthread_mutex_unlock(&j->lock);
     return key;
@@ -297,9 +298,8 @@ static int check_new(struct ta_jwt *j, struct ta_str token, const unsigned char 
     int r = read_token(j, token, &p, claims, err);
     if (r < 0)
         return r;
-    EVP_PKEY *key = borrow_key(j, &generation);
-    r = verify(key, &p, err);
-    EVP_PKEY_free(key);
+    struct key key = copy_key(j, &generation);
+    r = verify(&key, &p, err);
     if (r == TA_OK && !jwt_time_failure(claims, now_s))
         remember(j, digest, claims, generation, now_s);
     return r;

@@ -26,9 +26,10 @@ struct run {
     struct ta_rand rand;
     struct life_model model;
     struct life life;
-    int64_t cut_at; /* call before which the power goes; < 0: never */
+    /* The log's thread meets the cut as well as this one: all calls of the disk are one after another. */
+    _Atomic int64_t cut_at; /* call before which the power goes; < 0: never */
     uint64_t cut_seed;
-    _Atomic bool is_cut; /* the log's thread may be the one that meets the cut */
+    _Atomic bool is_cut;
 };
 
 struct totals {
@@ -106,7 +107,7 @@ static void one_life(struct run *run, unsigned *now_k, struct totals *t)
     if (run->is_cut || ta_rand_below(&run->rand, 2)) {
         if (!run->is_cut) {
             run->cut_at = 0;
-            cut_power(&run->fault, TA_FAULT_LOOK);
+            ta_vfs_fault_pass(&run->fault);
         }
         life_drop(&run->life);
         t->cuts++;
