@@ -8,13 +8,13 @@ enum { ARENA_MAX = 16 * 1024 * 1024, ENTRIES_MAX = 65536, TEXT_MAX = 8 * 1024 };
 
 struct file_override {
     struct ta_dec_item item;
-    struct ta_str name;
+    struct ta_str name, footprint, energy;
     bool is_removed;
 };
 
 struct file_metric {
     struct ta_dec_item item;
-    struct ta_str name, scope;
+    struct ta_str name, scope, footprint, energy;
     struct ta_unit unit;
     int64_t timestep_s;
     struct ta_dec_chain overrides;
@@ -53,6 +53,8 @@ struct file_cluster {
 static const struct ta_dec_field override_fields[] = {
     FIELD(file_override, "name", TA_DEC_STR, name, NULL),
     FIELD(file_override, "remove", TA_DEC_BOOL, is_removed, NULL),
+    FIELD(file_override, "footprint", TA_DEC_STR, footprint, NULL),
+    FIELD(file_override, "energy", TA_DEC_STR, energy, NULL),
 };
 static const struct ta_dec_type override_type = TABLE(override_fields, file_override);
 
@@ -67,6 +69,8 @@ static const struct ta_dec_field metric_fields[] = {
     FIELD(file_metric, "scope", TA_DEC_STR, scope, NULL),
     FIELD(file_metric, "unit", TA_DEC_OBJECT, unit, &unit_type),
     FIELD(file_metric, "timestep", TA_DEC_I64, timestep_s, NULL),
+    FIELD(file_metric, "footprint", TA_DEC_STR, footprint, NULL),
+    FIELD(file_metric, "energy", TA_DEC_STR, energy, NULL),
     FIELD(file_metric, "subClusters", TA_DEC_OBJECTS, overrides, &override_type),
 };
 static const struct ta_dec_type metric_type = TABLE(metric_fields, file_metric);
@@ -148,21 +152,27 @@ static int lay_metric(struct ta_arena *a, const struct file_metric *from,
                       struct ta_cluster_metric *out, struct ta_err *err)
 {
     struct ta_str *removed = ta_arena_get(a, from->overrides.n * sizeof(*removed));
-    size_t n = 0;
+    struct ta_cluster_override *over = ta_arena_get(a, from->overrides.n * sizeof(*over));
+    size_t n = 0, n_over = 0;
 
-    if (!removed)
+    if (!removed || !over)
         return TA_ENOMEM;
     for (const struct ta_dec_item *i = from->overrides.first; i; i = i->next) {
         const struct file_override *o = (const struct file_override *)(const void *)i;
         if (o->is_removed)
             removed[n++] = o->name;
+        over[n_over++] = (struct ta_cluster_override){o->name, o->footprint, o->energy};
     }
     *out = (struct ta_cluster_metric){.name = from->name,
                                       .unit = from->unit,
                                       .scope = from->scope.len ? ta_scope_parse(from->scope)
                                                                : TA_SCOPE_NODE,
                                       .timestep_s = from->timestep_s,
-                                      .removed = {removed, n, true}};
+                                      .removed = {removed, n, true},
+                                      .footprint = from->footprint,
+                                      .energy = from->energy,
+                                      .overrides = over,
+                                      .n_overrides = n_over};
     if (from->name.len == 0)
         return ta_fail(err, TA_EFORMAT, "a metric without a name");
     if (from->timestep_s < 1)
@@ -270,4 +280,27 @@ bool ta_cluster_has(const struct ta_cluster_metric *m, struct ta_str subcluster)
         if (ta_str_eq(m->removed.at[i], subcluster))
             return false;
     return true;
+}
+
+static const struct ta_cluster_override *override_of(const struct ta_cluster_metric *m,
+                                                     struct ta_str subcluster)
+{
+    for (size_t i = 0; i < m->n_overrides; i++)
+        if (ta_str_eq(m->overrides[i].subcluster, subcluster))
+            return &m->overrides[i];
+    return NULL;
+}
+
+struct ta_str ta_cluster_footprint(const struct ta_cluster_metric *m, struct ta_str subcluster)
+{
+    const struct ta_cluster_override *o = override_of(m, subcluster);
+
+    return o ? o->footprint : m->footprint;
+}
+
+struct ta_str ta_cluster_energy(const struct ta_cluster_metric *m, struct ta_str subcluster)
+{
+    const struct ta_cluster_override *o = override_of(m, subcluster);
+
+    return o ? o->energy : m->energy;
 }

@@ -15,12 +15,22 @@ struct ta_unit {
     struct ta_str base, prefix;
 };
 
+/* What a subcluster has otherwise than its cluster. */
+struct ta_cluster_override {
+    struct ta_str subcluster;
+    struct ta_str footprint, energy; /* replace the metric's, also when empty */
+};
+
 struct ta_cluster_metric {
     struct ta_str name;
     struct ta_unit unit;
     enum ta_scope scope; /* native */
     int64_t timestep_s;
     struct ta_str_list removed; /* names of the subclusters that do not have it */
+    struct ta_str footprint;    /* "avg", "min", "max": part of a job's footprint so; or empty */
+    struct ta_str energy;       /* "power", "energy": what a job's energy is made of; or empty */
+    const struct ta_cluster_override *overrides;
+    size_t n_overrides;
 };
 
 struct ta_subcluster {
@@ -55,6 +65,11 @@ const struct ta_subcluster *ta_cluster_of_host(const struct ta_cluster *c, struc
 
 /* False when the configuration removes the metric from that subcluster. */
 bool ta_cluster_has(const struct ta_cluster_metric *m, struct ta_str subcluster);
+
+/* The metric's footprint and energy words as they hold for that subcluster. (spec: job-archive
+ * 5.1) */
+struct ta_str ta_cluster_footprint(const struct ta_cluster_metric *m, struct ta_str subcluster);
+struct ta_str ta_cluster_energy(const struct ta_cluster_metric *m, struct ta_str subcluster);
 
 /* Does a node list name the host? "a,b[01-12,20-24]c": literals, and ranges in brackets whose ends
  * have one width, which is how many digits are compared. (spec: job-archive 5.2) */

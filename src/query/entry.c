@@ -276,6 +276,18 @@ size_t ta_entry_window(struct ta_entry *e, double *out, size_t max)
     return n;
 }
 
+void ta_entry_seek(struct ta_entry *e, size_t first)
+{
+    if (e->plan.is_changed) {
+        if (e->n_read == 0)
+            read_series(e);
+        e->n_given = first < e->plan.n_out ? first : e->plan.n_out;
+        return;
+    }
+    e->n_read = first < e->span.n_slots ? first : e->span.n_slots;
+    e->summary = (struct ta_summary){0};
+}
+
 /* The headers of the compressed runs say it all when one series is taken as it is. */
 static bool stats_from_store(struct ta_entry *e)
 {

@@ -77,6 +77,9 @@ size_t ta_entry_len(const struct ta_entry *e);
 /* The next values, at most `max` of them and of TA_ENTRY_SLOTS; 0 = no more. */
 size_t ta_entry_window(struct ta_entry *e, double *out, size_t max);
 
+/* The next window begins at value `first`; the statistics are forgotten. */
+void ta_entry_seek(struct ta_entry *e, size_t first);
+
 /* avg, min and max of all values, scaled; zero when the request wants none. */
 struct ta_stats ta_entry_stats(struct ta_entry *e);
 

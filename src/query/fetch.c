@@ -399,6 +399,11 @@ size_t ta_fetch_window(struct ta_fetch *l, double *out, size_t max)
     return ta_entry_window(&l->entry, out, max);
 }
 
+void ta_fetch_seek(struct ta_fetch *l, size_t first)
+{
+    ta_entry_seek(&l->entry, first);
+}
+
 struct ta_stats ta_fetch_stats(struct ta_fetch *l)
 {
     return ta_entry_stats(&l->entry);

@@ -75,6 +75,9 @@ void ta_fetch_free(struct ta_fetch *l); /* NULL is fine */
 int ta_fetch_next(struct ta_fetch *l, struct ta_fetch_series *out);
 /* Its next values, at most max and 4,096; 0 = no more. */
 size_t ta_fetch_window(struct ta_fetch *l, double *out, size_t max);
+/* The next window begins at value `first`. Ask for the statistics before: they are of what has been
+ * read since, and of the rest. */
+void ta_fetch_seek(struct ta_fetch *l, size_t first);
 /* Statistics of all its values; NaN when there are none. */
 struct ta_stats ta_fetch_stats(struct ta_fetch *l);
 

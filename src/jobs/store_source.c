@@ -1,0 +1,162 @@
+/* store_source.c - see store_source.h. */
+#include "jobs/store_source.h"
+
+#include <math.h>
+#include <stdio.h>
+
+/* The words of errors are few, the rows of one node small; a series that is resampled is the largest
+ * thing: 2 million values. */
+static const struct ta_query_limits limits = {.arena_bytes = 16 << 20,
+                                              .window_bytes = 16 << 20,
+                                              .queries_max = 1 << 20,
+                                              .ids_max = 1 << 20,
+                                              .name_max = 8 << 10};
+
+/* ---- the job in the words of the store ---------------------------------------------------------- */
+
+static int take_threads(const struct ta_job_node *node, struct ta_arena *arena,
+                        struct ta_int_list *out)
+{
+    uint16_t *at;
+    size_t n = 0;
+
+    if (node->n_hwthreads == 0)
+        return TA_OK; /* all of the node */
+    at = ta_arena_get(arena, node->n_hwthreads * sizeof(*at));
+    if (!at)
+        return TA_ENOMEM;
+    for (size_t i = 0; i < node->n_hwthreads; i++)
+        if (node->hwthreads[i] >= 0 && node->hwthreads[i] <= UINT16_MAX)
+            at[n++] = (uint16_t)node->hwthreads[i];
+    *out = (struct ta_int_list){at, n, true};
+    return TA_OK;
+}
+
+static int take_resources(struct ta_dec_chain *out, const struct ta_job *job,
+                          struct ta_arena *arena)
+{
+    struct ta_resource *at = ta_arena_get(arena, job->resources.n * sizeof(*at));
+
+    if (!at)
+        return TA_ENOMEM;
+    for (size_t i = 0; i < job->resources.n; i++) {
+        const struct ta_job_node *node = &job->resources.at[i];
+
+        at[i] =
+            (struct ta_resource){.item = {i + 1 < job->resources.n ? &at[i + 1].item : NULL},
+                                 .host = node->hostname,
+                                 .accelerators = {node->accelerators, node->n_accelerators, true}};
+        int r = take_threads(node, arena, &at[i].threads);
+        if (r < 0)
+            return r;
+    }
+    if (job->resources.n > 0)
+        *out = (struct ta_dec_chain){&at[0].item, &at[job->resources.n - 1].item, job->resources.n};
+    return TA_OK;
+}
+
+/* ---- the source --------------------------------------------------------------------------------- */
+
+static void end(struct ta_store_source *s)
+{
+    struct ta_str text;
+
+    if (!s->fetch)
+        return;
+    if (s->n_errors == 0 && ta_fetch_error(s->fetch, 0, &text))
+        snprintf(s->error, sizeof(s->error), "%.*s", TA_STR_FMT(text));
+    s->n_errors += ta_fetch_n_errors(s->fetch);
+    ta_fetch_free(s->fetch);
+    s->fetch = NULL;
+}
+
+static int source_begin(struct ta_job_source *self, struct ta_str metric, enum ta_scope scope,
+                        struct ta_err *err)
+{
+    struct ta_store_source *s = TA_CONTAINER(self, struct ta_store_source, source);
+
+    end(s);
+    s->metric = metric;
+    s->scope = ta_str(ta_scope_name(scope));
+    s->request.metrics = (struct ta_str_list){&s->metric, 1, true};
+    s->request.scopes = (struct ta_str_list){&s->scope, 1, true};
+    return ta_fetch_new(&s->fetch, s->store, s->cluster, &s->request, &s->limits, s->alloc, err);
+}
+
+static int source_next(struct ta_job_source *self, struct ta_job_series *out, struct ta_err *err)
+{
+    struct ta_store_source *s = TA_CONTAINER(self, struct ta_store_source, source);
+    int64_t late;
+    int r = s->fetch ? ta_fetch_next(s->fetch, &s->open) : 0;
+
+    (void)err; /* what goes wrong with one series is counted */
+    if (r <= 0) {
+        end(s);
+        return r;
+    }
+    late = s->open.n_values > 0 ? s->open.from_s - s->request.from_s : 0;
+    s->n_pad = late > 0 ? (size_t)(late / s->open.timestep_s) : 0;
+    *out = (struct ta_job_series){.host = s->open.host,
+                                  .id = s->open.id,
+                                  .timestep_s = s->open.timestep_s,
+                                  .n = s->n_pad + s->open.n_values};
+    return 1;
+}
+
+static int source_stats(struct ta_job_source *self, struct ta_stats *out, struct ta_err *err)
+{
+    struct ta_store_source *s = TA_CONTAINER(self, struct ta_store_source, source);
+
+    (void)err;
+    *out = ta_fetch_stats(s->fetch);
+    return TA_OK;
+}
+
+static int source_read(struct ta_job_source *self, size_t first, double *out, size_t n,
+                       struct ta_err *err)
+{
+    struct ta_store_source *s = TA_CONTAINER(self, struct ta_store_source, source);
+    size_t done = 0, got;
+
+    (void)err;
+    for (; done < n && first + done < s->n_pad; done++)
+        out[done] = NAN;
+    if (done < n)
+        ta_fetch_seek(s->fetch, first + done - s->n_pad);
+    while (done < n && (got = ta_fetch_window(s->fetch, out + done, n - done)) > 0)
+        done += got;
+    for (; done < n; done++)
+        out[done] = NAN;
+    return TA_OK;
+}
+
+int ta_store_source_init(struct ta_store_source *s, struct ta_store *store,
+                         const struct ta_cluster *cluster, const struct ta_job *job,
+                         int64_t resolution_s, struct ta_arena *arena, struct ta_alloc *alloc,
+                         struct ta_err *err)
+{
+    *s = (struct ta_store_source){.source = {source_begin, source_next, source_stats, source_read},
+                                  .store = store,
+                                  .cluster = cluster,
+                                  .alloc = alloc,
+                                  .limits = limits,
+                                  .request = {.kind = TA_FETCH_DATA,
+                                              .subcluster = job->subcluster,
+                                              .n_accelerators = job->num_acc,
+                                              .resolution_s = resolution_s,
+                                              .from_s = job->start_time,
+                                              .to_s = job->start_time + job->duration}};
+    if (job->resources.n == 0)
+        return ta_fail(err, TA_EINVAL, "the job has no nodes");
+    if (!ta_cluster_subcluster(cluster, job->subcluster))
+        return ta_fail(err, TA_EINVAL, "cluster %.*s has no subcluster \"%.*s\"",
+                       TA_STR_FMT(cluster->name), TA_STR_FMT(job->subcluster));
+    int r = take_resources(&s->request.resources, job, arena);
+    return r < 0 ? ta_fail(err, r, "no memory for the nodes of the job") : TA_OK;
+}
+
+void ta_store_source_done(struct ta_store_source *s)
+{
+    if (s->alloc)
+        end(s);
+}
