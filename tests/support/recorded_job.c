@@ -5,6 +5,12 @@
 #include "io/vfs.h"
 
 #include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
 
 static int source_begin(struct ta_job_source *self, struct ta_str metric, enum ta_scope scope,
                         struct ta_err *err)
@@ -210,4 +216,46 @@ bool recorded_job_read(struct recorded_job *out, const char *path, const char *j
 void recorded_job_done(struct recorded_job *job)
 {
     ta_arena_done(&job->arena);
+}
+
+/* ---- the rest ----------------------------------------------------------------------------------- */
+
+struct ta_str recorded_file(struct ta_arena *arena, const char *path)
+{
+    struct ta_file *file = NULL;
+    char whole[256];
+    char *at = ta_arena_get(arena, 1 << 20);
+
+    snprintf(whole, sizeof(whole), "tests/data/archiver/archive/%s", path);
+    assert_non_null(at);
+    assert_int_equal(ta_open(&ta_vfs_posix, whole, TA_OPEN_READ, 0, &file, NULL), TA_OK);
+    int64_t n = ta_pread_full(file, at, 1 << 20, 0, NULL);
+    assert_true(n > 0);
+    assert_int_equal(ta_close(&file, NULL), TA_OK);
+    return (struct ta_str){at, (size_t)n};
+}
+
+struct ta_job recorded_meta(struct ta_arena *arena, const char *path)
+{
+    struct ta_job job = {0};
+
+    assert_int_equal(
+        ta_job_read_text(&job, recorded_file(arena, path), true, arena, &ta_heap, NULL), TA_OK);
+    return job;
+}
+
+struct ta_cluster *recorded_cluster(const char *name)
+{
+    struct ta_cluster *cluster = NULL;
+    struct ta_mem_source src;
+    struct ta_arena arena;
+    char path[128];
+
+    ta_arena_init(&arena, &ta_heap, 4 << 20);
+    snprintf(path, sizeof(path), "%s/cluster.json", name);
+    struct ta_str text = recorded_file(&arena, path);
+    ta_mem_source_init(&src, text.at, text.len, 0);
+    assert_int_equal(ta_cluster_new(&cluster, &src.source, &ta_heap, NULL), TA_OK);
+    ta_arena_done(&arena);
+    return cluster;
 }

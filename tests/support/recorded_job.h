@@ -3,7 +3,9 @@
 #define TESTS_RECORDED_JOB_H
 
 #include "base/arena.h"
+#include "jobs/job.h"
 #include "jobs/job_source.h"
+#include "query/cluster.h"
 
 enum { RECORDED_SERIES_MAX = 512 };
 
@@ -38,5 +40,12 @@ void recorded_job_init(struct recorded_job *out);
 /* False when there is no such job. */
 bool recorded_job_read(struct recorded_job *out, const char *path, const char *job_id);
 void recorded_job_done(struct recorded_job *job);
+
+/* The rest of the recording; each fails the test when it is not there. `path` is below
+ * tests/data/archiver/archive. */
+#define RECORDED_LOADED "tests/data/archiver/loaded-data.json"
+struct ta_str recorded_file(struct ta_arena *arena, const char *path);
+struct ta_job recorded_meta(struct ta_arena *arena, const char *path);
+struct ta_cluster *recorded_cluster(const char *name);
 
 #endif

@@ -5,7 +5,6 @@
 #include "recorded_job.h"
 
 #include "base/rand.h"
-#include "io/vfs.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -15,8 +14,6 @@
 #include <stdlib.h>
 
 #include <cmocka.h>
-
-#define DATA "tests/data/archiver/"
 
 static struct ta_arena arena;
 static struct recorded_job recorded;
@@ -35,53 +32,20 @@ static int tear_down(void **state)
     return 0;
 }
 
-static struct ta_str read_file(const char *path)
-{
-    struct ta_file *file = NULL;
-    char *at = ta_arena_get(&arena, 1 << 20);
-
-    assert_int_equal(ta_open(&ta_vfs_posix, path, TA_OPEN_READ, 0, &file, NULL), TA_OK);
-    int64_t n = ta_pread_full(file, at, 1 << 20, 0, NULL);
-    assert_true(n > 0);
-    assert_int_equal(ta_close(&file, NULL), TA_OK);
-    return (struct ta_str){at, (size_t)n};
-}
-
-static struct ta_cluster *read_cluster(const char *name)
-{
-    struct ta_cluster *c = NULL;
-    struct ta_mem_source src;
-    char path[128];
-
-    snprintf(path, sizeof(path), DATA "archive/%s/cluster.json", name);
-    struct ta_str text = read_file(path);
-    ta_mem_source_init(&src, text.at, text.len, 0);
-    assert_int_equal(ta_cluster_new(&c, &src.source, &ta_heap, NULL), TA_OK);
-    return c;
-}
-
-static struct ta_job read_meta(const char *path)
-{
-    struct ta_job job = {0};
-
-    assert_int_equal(ta_job_read_text(&job, read_file(path), true, &arena, &ta_heap, NULL), TA_OK);
-    return job;
-}
-
 static const struct {
     const char *id, *cluster, *meta;
     const char *footprint, *energy_footprint;
     double energy;
 } jobs[] = {
-    {"5001", "fritz", "archive/fritz/5/001/1700000000/meta.json",
+    {"5001", "fritz", "fritz/5/001/1700000000/meta.json",
      "{\"cpu_load_avg\":1.05,\"flops_any_avg\":1050.62,\"mem_bw_avg\":10.42,\"mem_used_max\":227."
      "59}",
      "{\"cpu_power\":4.41,\"mem_power\":43.87}", 48.28},
-    {"6001", "alex", "archive/alex/6/001/1700000200/meta.json",
+    {"6001", "alex", "alex/6/001/1700000200/meta.json",
      "{\"acc_utilization_avg\":61.83,\"cpu_load_avg\":0.57,\"flops_any_avg\":620.62,\"mem_bw_avg\":"
      "6042.59,\"mem_used_max\":99.06}",
      "{\"acc_power\":1.15,\"core_power\":0,\"cpu_power\":0.09}", 1.24},
-    {"9002", "fritz", "archive/fritz/9/002/1700000300/meta.json",
+    {"9002", "fritz", "fritz/9/002/1700000300/meta.json",
      "{\"cpu_load_avg\":0.57,\"flops_any_avg\":0,\"mem_bw_avg\":0,\"mem_used_max\":99.06}",
      "{\"cpu_power\":0,\"mem_power\":0}", 0},
 };
@@ -118,13 +82,10 @@ static void statistics_footprint_and_energy_are_those_of_the_reference(void **st
 {
     (void)state;
     for (size_t i = 0; i < TA_COUNT(jobs); i++) {
-        struct ta_cluster *cluster = read_cluster(jobs[i].cluster);
-        char path[128];
-
-        snprintf(path, sizeof(path), DATA "%s", jobs[i].meta);
-        struct ta_job job = read_meta(path);
+        struct ta_cluster *cluster = recorded_cluster(jobs[i].cluster);
+        struct ta_job job = recorded_meta(&arena, jobs[i].meta);
         const char *want = member(&job, TA_JOB_STATISTICS);
-        assert_true(recorded_job_read(&recorded, DATA "loaded-data.json", jobs[i].id));
+        assert_true(recorded_job_read(&recorded, RECORDED_LOADED, jobs[i].id));
 
         assert_int_equal(set_figures(&job, cluster, true), TA_OK);
 
@@ -139,11 +100,11 @@ static void statistics_footprint_and_energy_are_those_of_the_reference(void **st
 
 static void what_is_not_known_is_no_zero(void **state)
 {
-    struct ta_cluster *cluster = read_cluster("fritz");
-    struct ta_job job = read_meta(DATA "archive/fritz/9/002/1700000300/meta.json");
+    struct ta_cluster *cluster = recorded_cluster("fritz");
+    struct ta_job job = recorded_meta(&arena, "fritz/9/002/1700000300/meta.json");
 
     (void)state;
-    assert_true(recorded_job_read(&recorded, DATA "loaded-data.json", "9002"));
+    assert_true(recorded_job_read(&recorded, RECORDED_LOADED, "9002"));
     assert_int_equal(set_figures(&job, cluster, false), TA_OK);
     assert_string_equal(member(&job, TA_JOB_FOOTPRINT),
                         "{\"cpu_load_avg\":0.57,\"mem_used_max\":99.06}");
@@ -230,12 +191,12 @@ static bool has_recorded(struct ta_str metric, enum ta_scope scope)
 
 static void the_reference_asked_for_the_same_scopes(void **state)
 {
-    struct ta_cluster *cluster = read_cluster("alex");
+    struct ta_cluster *cluster = recorded_cluster("alex");
     enum ta_scope at[TA_LOAD_SCOPES_MAX];
     size_t n_scopes = 0, n_recorded = 0;
 
     (void)state;
-    assert_true(recorded_job_read(&recorded, DATA "loaded-data.json", "6001"));
+    assert_true(recorded_job_read(&recorded, RECORDED_LOADED, "6001"));
     for (size_t m = 0; m < cluster->n_metrics; m++) {
         size_t n = ta_load_scopes(&cluster->metrics[m], TA_STR("a40"), 1, 2,
                                   &(struct ta_load_rules){8, true}, at);
