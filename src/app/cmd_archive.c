@@ -1,8 +1,8 @@
 /* cmd_archive.c - `tarn archive`: old checkpoint files into Parquet, or away. */
+#include "app/bucket.h"
 #include "app/command.h"
 #include "app/stderr_log.h"
 #include "archive/archive.h"
-#include "archive/place_s3.h"
 #include "base/clock.h"
 #include "base/units.h"
 #include "io/json_write.h"
@@ -10,7 +10,6 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -198,74 +197,6 @@ static void print_line(const struct ta_archive_result *r, bool deletes, double s
     printf("\n");
 }
 
-/* What --archive s3://... needs, all of it static in size. */
-struct bucket {
-    struct ta_s3 *s3;
-    struct ta_arc_place_s3 place;
-    char name[256], prefix[1024], endpoint[512], state[4096];
-};
-
-static const char *first_of(const char *a, const char *b, const char *c, const char *last)
-{
-    return a && a[0] ? a : b && b[0] ? b : c && c[0] ? c : last;
-}
-
-/* "s3://bucket/some/prefix": the prefix gets its '/' at the end. */
-static int split_address(struct bucket *b, const char *address, struct ta_err *err)
-{
-    const char *name = address + strlen("s3://");
-    size_t len = strcspn(name, "/");
-    const char *prefix = name + len + (name[len] == '/');
-    size_t rest = strlen(prefix);
-
-    if (len == 0 || len >= sizeof(b->name) || rest + 2 > sizeof(b->prefix))
-        return ta_fail(err, TA_EINVAL, "--archive: expected s3://BUCKET or s3://BUCKET/PREFIX");
-    snprintf(b->name, sizeof(b->name), "%.*s", (int)len, name);
-    snprintf(b->prefix, sizeof(b->prefix), "%s%s", prefix,
-             rest && prefix[rest - 1] != '/' ? "/" : "");
-    return TA_OK;
-}
-
-static int open_bucket(struct bucket *b, const struct values *v, struct ta_err *err)
-{
-    const char *access = getenv("AWS_ACCESS_KEY_ID");
-    const char *secret = getenv("AWS_SECRET_ACCESS_KEY");
-    const char *region =
-        first_of(v->region, getenv("AWS_REGION"), getenv("AWS_DEFAULT_REGION"), "us-east-1");
-    char amazon[128];
-
-    memset(b, 0, sizeof(*b));
-    int r = split_address(b, v->archive, err);
-    if (r < 0)
-        return r;
-    if (!access || !secret)
-        return ta_fail(err, TA_EINVAL, "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set");
-    snprintf(amazon, sizeof(amazon), "https://s3.%.64s.amazonaws.com", region);
-    snprintf(
-        b->endpoint, sizeof(b->endpoint), "%s",
-        first_of(v->endpoint, getenv("AWS_ENDPOINT_URL_S3"), getenv("AWS_ENDPOINT_URL"), amazon));
-    size_t len = strlen(b->endpoint);
-    if (len && b->endpoint[len - 1] == '/')
-        b->endpoint[len - 1] = 0;
-    snprintf(b->state, sizeof(b->state), "%s/.tarn/archive", v->checkpoints);
-    const struct ta_s3_conf conf = {
-        .endpoint = b->endpoint,
-        .bucket = b->name,
-        .keys = {.access = access,
-                 .secret = secret,
-                 .token = getenv("AWS_SESSION_TOKEN"),
-                 .region = region},
-        .http = {.ca_file = v->ca_file, .stop = &stop_requested},
-        .clock = &ta_clock_system,
-    };
-    r = ta_rest_global_init(err);
-    if (r >= 0)
-        r = ta_s3_new(&b->s3, &conf, &ta_heap, err);
-    if (r >= 0)
-        ta_arc_place_s3_init(&b->place, &ta_vfs_posix, b->s3, b->prefix, &ta_heap);
-    return r;
-}
-
 static int run(const struct ta_command *self, int argc, char **argv)
 {
     struct values v = {0};
@@ -273,7 +204,7 @@ static int run(const struct ta_command *self, int argc, char **argv)
     struct ta_archive_result result = {0};
     struct ta_err err = {0};
     struct meter meter = {.began_ns = ta_mono_ns(&ta_clock_system)};
-    struct bucket bucket = {0};
+    struct ta_bucket bucket = {0};
     int r = TA_OK;
     int status;
 
@@ -288,9 +219,16 @@ static int run(const struct ta_command *self, int argc, char **argv)
         return ta_command_usage(self, "--level: at most 19");
     ta_stderr_log_init(&log, STDERR_FILENO, &ta_clock_system);
     catch_signals();
-    bool to_bucket = !deletes && strncmp(v.archive, "s3://", 5) == 0;
+    bool to_bucket = !deletes && ta_bucket_is_address(v.archive);
     if (to_bucket)
-        r = open_bucket(&bucket, &v, &err);
+        r = ta_bucket_open(&bucket,
+                           &(struct ta_bucket_conf){.address = v.archive,
+                                                    .endpoint = v.endpoint,
+                                                    .region = v.region,
+                                                    .ca_file = v.ca_file,
+                                                    .checkpoints = v.checkpoints,
+                                                    .stop = &stop_requested},
+                           &err);
     if (r == TA_EINVAL)
         return ta_command_usage(self, err.text);
     const struct ta_archive_conf conf = {
@@ -317,7 +255,7 @@ static int run(const struct ta_command *self, int argc, char **argv)
     };
     if (r >= 0)
         r = ta_archive_run(&conf, &result, &err);
-    ta_s3_free(bucket.s3);
+    ta_bucket_close(&bucket);
     double seconds = (double)(ta_mono_ns(&ta_clock_system) - meter.began_ns) / 1e9;
     if (meter.is_shown)
         fprintf(stderr, "\r\033[K");

@@ -215,9 +215,13 @@ static int serve(struct process *p, struct ta_err *err)
 /* The words of the reference, which ends them without a newline. */
 static int clean_up(struct process *p)
 {
+    struct ta_archive_result result;
     struct ta_err err = {0};
-    uint64_t n = 0;
-    int r = ta_cleanup_run(&p->config, &ta_clock_system, &p->log.log, &n, &err);
+    struct ta_cleanup what = {.config = &p->config,
+                              .clock = &ta_clock_system,
+                              .log = &p->log.log,
+                              .retention_ns = p->config.store.retention_ns};
+    int r = ta_cleanup_run(&what, &result, &err);
 
     if (r < 0) {
         ta_logf(&p->log.log, TA_LOG_CRIT, "%s", err.text[0] ? err.text : ta_strerror(r));
@@ -226,7 +230,7 @@ static int clean_up(struct process *p)
     printf(p->config.store.cleanup_mode[0] == 'a'
                ? "Cleanup done: %llu checkpoint files archived to parquet."
                : "Cleanup done: %llu checkpoint files deleted.",
-           (unsigned long long)n);
+           (unsigned long long)result.files);
     return TA_EXIT_OK;
 }
 

@@ -89,6 +89,11 @@ struct ta_conf_jetstream {
     int64_t ack_wait_ns;
 };
 
+/* tarn.s3: the server of metric-store.cleanup.directory when that is s3://...; "" = from the environment */
+struct ta_conf_s3 {
+    const char *endpoint, *region, *access_key, *secret_key, *ca_file;
+};
+
 struct ta_conf_tarn {
     const char *durability; /* "sync" or "interval" */
     int64_t sync_interval_ns;
@@ -97,6 +102,8 @@ struct ta_conf_tarn {
     int64_t workers; /* HTTP workers; 0 = one per core, at most 8 */
     int64_t shards;  /* store shards; 0 = choose */
     const char *log_level;
+    int64_t cleanup_interval_ns; /* 0 = the retention */
+    struct ta_conf_s3 s3;
     struct ta_conf_limits limits;
     struct ta_conf_roles roles;
     struct ta_conf_strings cluster_files;

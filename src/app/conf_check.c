@@ -68,6 +68,10 @@ static int check_store(const struct ta_config *c, struct ta_err *err)
                        "%.160s: metric-store.cleanup.directory: missing, but cleanup.mode is "
                        "archive",
                        c->path);
+    if (!c->tarn.s3.access_key[0] != !c->tarn.s3.secret_key[0])
+        return ta_fail(err, TA_EINVAL,
+                       "%.160s: tarn.s3.access-key and tarn.s3.secret-key: only one is set",
+                       c->path);
     if (!s->checkpoint_dir[0])
         return ta_fail(err, TA_EINVAL, "%.160s: metric-store.checkpoints.directory: is empty",
                        c->path);

@@ -85,7 +85,7 @@ static const struct ta_conf_key cleanup_keys[] = {
      .kind = TA_CONF_TEXT,
      .offset = IN(ta_conf_store, cleanup_dir),
      .default_ = "",
-     .help = "where Parquet files go; required with mode archive"},
+     .help = "where Parquet files go, or s3://BUCKET/PREFIX; required with mode archive"},
 };
 static const struct ta_conf_table cleanup_table = {"cleanup", cleanup_keys, TA_COUNT(cleanup_keys),
                                                    TA_CONF_REFUSE};
@@ -255,6 +255,35 @@ static const struct ta_conf_key role_keys[] = {
 static const struct ta_conf_table role_table = {"roles", role_keys, TA_COUNT(role_keys),
                                                 TA_CONF_REFUSE};
 
+static const struct ta_conf_key s3_keys[] = {
+    {.name = "endpoint",
+     .kind = TA_CONF_TEXT,
+     .offset = IN(ta_conf_s3, endpoint),
+     .default_ = "",
+     .help = "URL of the server; empty: $AWS_ENDPOINT_URL_S3, $AWS_ENDPOINT_URL, else Amazon's"},
+    {.name = "region",
+     .kind = TA_CONF_TEXT,
+     .offset = IN(ta_conf_s3, region),
+     .default_ = "",
+     .help = "empty: $AWS_REGION, $AWS_DEFAULT_REGION, else us-east-1"},
+    {.name = "access-key",
+     .kind = TA_CONF_TEXT,
+     .offset = IN(ta_conf_s3, access_key),
+     .default_ = "",
+     .help = "used together with secret-key; empty: $AWS_ACCESS_KEY_ID"},
+    {.name = "secret-key",
+     .kind = TA_CONF_TEXT,
+     .offset = IN(ta_conf_s3, secret_key),
+     .default_ = "",
+     .help = "empty: $AWS_SECRET_ACCESS_KEY"},
+    {.name = "ca-file",
+     .kind = TA_CONF_TEXT,
+     .offset = IN(ta_conf_s3, ca_file),
+     .default_ = "",
+     .help = "PEM certificates to trust instead of the system's"},
+};
+static const struct ta_conf_table s3_table = {"s3", s3_keys, TA_COUNT(s3_keys), TA_CONF_REFUSE};
+
 static const struct ta_conf_key tarn_keys[] = {
     {.name = "durability",
      .kind = TA_CONF_WORD,
@@ -316,6 +345,13 @@ static const struct ta_conf_key tarn_keys[] = {
      .offset = IN(ta_conf_tarn, backend_token_file),
      .default_ = "",
      .help = "file with the token for main.backend-url"},
+    {.name = "cleanup-interval",
+     .kind = TA_CONF_DURATION,
+     .offset = IN(ta_conf_tarn, cleanup_interval_ns),
+     .default_ = "0",
+     .rule = ">=0",
+     .help = "time between two clean-ups of checkpoints; 0: the retention, as the reference"},
+    {.name = "s3", .kind = TA_CONF_TABLE, .offset = IN(ta_conf_tarn, s3), .sub = &s3_table},
     {.name = "limits",
      .kind = TA_CONF_TABLE,
      .offset = IN(ta_conf_tarn, limits),

@@ -187,6 +187,30 @@ static void put_safe(struct ta_exposition *e, struct ta_safe *d)
     ta_expo_gauge(e, "tarn_checkpoint_last_bytes", "Bytes it wrote.", (double)s.last.bytes);
 }
 
+/* ---- old checkpoints ------------------------------------------------------------------------------ */
+
+static void put_cleanup(struct ta_exposition *e, struct ta_cleanup_task *t)
+{
+    struct ta_cleanup_state s;
+
+    ta_cleanup_task_state(t, &s);
+    ta_expo_counter(e, "tarn_cleanup_runs_total", "Clean-ups of old checkpoint files.", s.runs);
+    ta_expo_counter(e, "tarn_cleanup_failed_total",
+                    "Of those: something could not be archived or deleted.", s.failed);
+    ta_expo_gauge(e, "tarn_cleanup_running", "1 while a clean-up runs.", s.is_running);
+    ta_expo_counter(e, "tarn_cleanup_files_total",
+                    "Checkpoint files that were archived or deleted.", s.files);
+    ta_expo_counter(e, "tarn_cleanup_damaged_total", "Checkpoint files set aside as unreadable.",
+                    s.damaged);
+    ta_expo_counter(e, "tarn_archive_rows_total", "Rows written into Parquet files.", s.rows);
+    ta_expo_counter(e, "tarn_archive_bytes_total", "Bytes of those Parquet files.", s.bytes);
+    ta_expo_gauge(e, "tarn_cleanup_last_time_seconds",
+                  "Unix time of the end of the last clean-up; 0: none since the start.",
+                  (double)s.last_s);
+    ta_expo_gauge(e, "tarn_cleanup_last_duration_seconds", "How long it took.",
+                  (double)s.last_ms / 1000);
+}
+
 /* ---- nodes with jobs ---------------------------------------------------------------------------- */
 
 static void put_protector(struct ta_exposition *e, struct ta_protector *p)
@@ -339,6 +363,8 @@ int ta_own_metrics_put(const struct ta_own_metrics *m, struct ta_buf *out)
     put_lines(&e, m);
     if (m->safe)
         put_safe(&e, m->safe);
+    if (m->cleanup)
+        put_cleanup(&e, m->cleanup);
     if (m->protector && m->protector->is_on)
         put_protector(&e, m->protector);
     if (m->nats && m->nats->nats)

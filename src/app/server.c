@@ -2,6 +2,7 @@
 
 #include "ingest/ingest.h"
 #include "net/jwt.h"
+#include "rest/client.h"
 
 #include <string.h>
 #include <sys/random.h>
@@ -270,6 +271,7 @@ int ta_server_open(struct ta_server *s, const struct ta_config *config, struct t
                                      .http_lines = &s->lines,
                                      .nats = &s->nats,
                                      .protector = &s->protector,
+                                     .cleanup = &s->cleanup,
                                      .http = s->http,
                                      .routes = s->routes,
                                      .n_routes = s->n_routes,
@@ -294,7 +296,10 @@ static int start_nats(struct ta_server *s, struct ta_err *err)
 
 int ta_server_start(struct ta_server *s, struct ta_err *err)
 {
-    int r = ta_protector_open(&s->protector, s->config, &ta_vfs_posix, s->clock, s->log, err);
+    int r = ta_rest_global_init(err); /* the backend and buckets are asked by threads */
+
+    if (r == TA_OK)
+        r = ta_protector_open(&s->protector, s->config, &ta_vfs_posix, s->clock, s->log, err);
 
     if (r == TA_OK)
         r = ta_safe_open(&s->safe, s->config, &s->protector, s->store, &ta_vfs_posix, s->clock,
@@ -304,6 +309,9 @@ int ta_server_start(struct ta_server *s, struct ta_err *err)
     if (r == TA_OK)
         r = ta_keeper_start(&s->keeper, s->store, &s->protector, retention_s(s->config), s->clock,
                             s->log, err);
+    if (r == TA_OK)
+        r = ta_cleanup_task_start(&s->cleanup, s->config, &s->safe, &s->protector, s->clock, s->log,
+                                  err);
     if (r == TA_OK)
         r = start_nats(s, err);
     return r < 0 ? r : ta_http_server_start(s->http, err);
@@ -367,6 +375,7 @@ void ta_server_reload(struct ta_server *s, const struct ta_config *config)
     ta_store_set_cap(s->store, cap_bytes(config));
     ta_store_set_retention(s->store, retention_s(config));
     s->keeper.retention_s = retention_s(config);
+    s->cleanup.what.retention_ns = config->store.retention_ns;
 }
 
 /* ---- stop --------------------------------------------------------------------------------------- */
@@ -376,12 +385,14 @@ int ta_server_stop(struct ta_server *s, uint32_t deadline_ms, int *out_cut, stru
     /* First: what comes from now on, somebody else takes or the next life. */
     ta_nats_inputs_end(&s->nats);
     *out_cut = ta_http_server_stop(s->http, deadline_ms);
+    ta_cleanup_task_stop(&s->cleanup);
     ta_keeper_stop(&s->keeper);
     return ta_safe_stop(&s->safe, true, err);
 }
 
 void ta_server_close(struct ta_server *s)
 {
+    ta_cleanup_task_stop(&s->cleanup);
     ta_keeper_stop(&s->keeper);
     ta_http_server_free(s->http);
     ta_nats_inputs_stop(&s->nats);

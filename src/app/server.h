@@ -11,6 +11,7 @@
 #ifndef TARN_APP_SERVER_H
 #define TARN_APP_SERVER_H
 
+#include "app/cleanup.h"
 #include "app/clusters.h"
 #include "app/conf.h"
 #include "app/keeper.h"
@@ -43,6 +44,7 @@ struct ta_server {
     struct ta_nats_inputs nats;
     struct ta_protector protector;
     struct ta_keeper keeper;
+    struct ta_cleanup_task cleanup;
     bool is_tls;
 };
 

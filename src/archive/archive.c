@@ -274,6 +274,20 @@ static int delete_hosts(struct ta_archive_run *run, const struct names *hosts, s
     return TA_OK;
 }
 
+/* Those whose checkpoints stay for now are not looked at. */
+static void leave_out_kept(const struct ta_archive_conf *conf, struct ta_str cluster,
+                           struct names *hosts)
+{
+    struct ta_str *v = names_at(hosts);
+    size_t n = 0;
+
+    for (size_t i = 0; conf->is_kept && i < hosts->n; i++)
+        if (!conf->is_kept(conf->kept_data, cluster, v[i]))
+            v[n++] = v[i];
+    if (conf->is_kept)
+        hosts->n = n;
+}
+
 static int archive_cluster(struct ta_archive_run *run, struct ta_str cluster, struct ta_err *err)
 {
     char path[TA_PATH_MAX];
@@ -287,6 +301,7 @@ static int archive_cluster(struct ta_archive_run *run, struct ta_str cluster, st
         r = path_join(path, run->conf->checkpoints, cluster.at, err);
     if (r >= 0)
         r = names_read(&hosts, run->conf->vfs, path, &run->budget.alloc, err);
+    leave_out_kept(run->conf, cluster, &hosts);
     run->result->done.hosts += hosts.n;
     if (r >= 0)
         r = run->conf->mode == TA_ARCHIVE_DELETE ? delete_hosts(run, &hosts, err)

@@ -54,10 +54,13 @@ struct ta_archive_conf {
     enum ta_archive_layout layout;
     int64_t before_s; /* a file goes when its range ends at or before this; also names the output */
     const char *cluster; /* only this one; NULL = all */
-    bool keep;           /* leave the sources: running again archives them again */
-    bool plain;          /* values PLAIN: 12-15 % larger, for readers without byte-stream-split */
-    int zstd_level;      /* 0 = 1 */
-    size_t memory;       /* bytes; 0 = TA_ARCHIVE_MEMORY_DEFAULT */
+    /* Hosts whose checkpoints stay for now; NULL = none. */
+    bool (*is_kept)(void *data, struct ta_str cluster, struct ta_str host);
+    void *kept_data;
+    bool keep;      /* leave the sources: running again archives them again */
+    bool plain;     /* values PLAIN: 12-15 % larger, for readers without byte-stream-split */
+    int zstd_level; /* 0 = 1 */
+    size_t memory;  /* bytes; 0 = TA_ARCHIVE_MEMORY_DEFAULT */
     unsigned dir_mode, file_mode; /* 0 = 0755, 0644 */
     struct ta_alloc *alloc;
     struct ta_log *log;       /* may be NULL */

@@ -135,9 +135,19 @@ class Server:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         return self.request(method, "/api/query", json.dumps(request).encode(), headers)
 
+    def metrics(self):
+        """The store's own numbers: {name with its labels: value}."""
+        return numbers(self.request("GET", "/metrics").text)
+
     def stop(self, sig=signal.SIGTERM):
         self.process.send_signal(sig)
         return self.process.wait(DEADLINE_S)
+
+
+def numbers(exposition):
+    """Prometheus text as {name with its labels: value}."""
+    lines = (line for line in exposition.splitlines() if line and not line.startswith("#"))
+    return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines)}
 
 
 def run(*args, cwd=None, env=None, stdin=None, timeout=60):

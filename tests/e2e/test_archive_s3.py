@@ -1,5 +1,6 @@
 """tarn archive to a bucket, on a server that verifies signatures (moto), and one that dies."""
 import contextlib
+import json
 import os
 import pathlib
 import signal
@@ -11,6 +12,8 @@ import threading
 import time
 
 import pytest
+
+import tarn
 
 boto3 = pytest.importorskip("boto3")
 np = pytest.importorskip("numpy")
@@ -111,6 +114,35 @@ def test_rows_arrive_and_sources_go(server, tmp_path):
     assert archive(tmp_path / "again", server.url, server.access, server.secret).returncode == 0
     keys = [o["Key"] for o in server.s3.list_objects_v2(Bucket="metrics", Prefix="a b/")["Contents"]]
     assert keys == [f"a b/cluster=x/c=1/{BEFORE}-2.parquet", f"a b/cluster=x/c=1/{BEFORE}.parquet"]
+
+
+@pytest.mark.parametrize("keys", ["configured", "of the environment"])
+def test_the_server_cleans_up_into_a_bucket(server, tmp_path, keys):
+    want = make_tree(tmp_path / "tree")
+    prefix = f"server/{keys}"
+    s3 = {"endpoint": server.url, "access-key": server.access, "secret-key": server.secret}
+    env = {}
+    if keys != "configured":
+        env = {"AWS_ENDPOINT_URL_S3": server.url, "AWS_ACCESS_KEY_ID": server.access, "AWS_SECRET_ACCESS_KEY": server.secret}
+        s3 = {}
+    conf = tarn.config(
+        metric_store={"checkpoints": {"directory": str(tmp_path / "tree")},
+                      "cleanup": {"mode": "archive", "directory": f"s3://metrics/{prefix}"}}, tarn={"s3": s3})
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(conf))
+    run = tarn.run("serve", "-config", path, "-cleanup-checkpoints", env=env)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout == "Cleanup done: 3 checkpoint files archived to parquet."
+    assert server.secret not in run.stderr
+    assert rows_in(server, f"{prefix}/c=1/", tmp_path) == want
+    assert not list((tmp_path / "tree").rglob("*.bin"))
+
+
+def test_half_a_pair_of_keys_is_refused(tmp_path):
+    conf = tarn.config(tarn={"s3": {"access-key": "only"}})
+    (tmp_path / "config.json").write_text(json.dumps(conf))
+    run = tarn.run("serve", "-config", tmp_path / "config.json", "--check-config")
+    assert run.returncode != 0 and "tarn.s3.secret-key" in run.stderr
 
 
 def test_large_files_go_up_in_parts(server, tmp_path):

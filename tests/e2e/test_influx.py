@@ -7,7 +7,7 @@ import pytest
 
 import tarn
 from test_auth import Issuer
-from test_metrics import numbers
+
 
 METRICS = {name: {"frequency": 60, "aggregation": "avg"}
            for name in ("cpu_usage_user", "cpu_usage_system", "cpu_load", "gpu_power")}
@@ -47,7 +47,7 @@ def test_fields_become_metrics(server, path):
     assert value(server, "cpu_usage_user", "h", t) == 1.5
     assert value(server, "cpu_usage_system", "h", t) == 2
     assert value(server, "cpu_load", "h", t) == 3
-    n = numbers(server.request("GET", "/metrics").text)
+    n = server.metrics()
     assert n['tarn_ingest_lines_skipped_total{reason="unknown_metric"}'] == 1
 
 

@@ -12,15 +12,6 @@ import tarn
 from test_auth import Issuer
 
 
-def numbers(text):
-    out = {}
-    for line in text.splitlines():
-        if line and not line.startswith("#"):
-            name, value = line.rsplit(" ", 1)
-            out[name] = float(value)
-    return out
-
-
 def test_the_text_passes_promtool(server):
     if not shutil.which("promtool"):
         pytest.skip("promtool is not installed")
@@ -38,7 +29,7 @@ def test_what_was_stored_refused_and_skipped_is_counted(server):
         f"cpu_load,hostname=h value=1 {now}\ncpu_load,hostname=h value=x\nnobody,hostname=h value=1 {now}\n"
         f"clock,hostname=h,type=socket,type-id=0 value=2 {now}\n")
     assert answer.status == 400
-    n = numbers(server.request("GET", "/metrics").text)
+    n = server.metrics()
     assert n['tarn_ingest_samples_total{source="http"}'] == 2
     assert sum(v for k, v in n.items() if k.startswith("tarn_ingest_lines_refused_total")) == 1
     assert n['tarn_ingest_lines_skipped_total{reason="unknown_metric"}'] == 1
@@ -55,13 +46,13 @@ def test_a_kill_shows_after_the_next_start_and_a_clean_stop_does_not(tmp_path):
         s.process.kill()
         s.process.wait()
         s.start()
-        n = numbers(s.request("GET", "/metrics").text)
+        n = s.metrics()
         assert n["tarn_ready"] == 1
         assert n["tarn_unclean_shutdown"] == 1
         assert n['tarn_recovery_samples{kind="log"}'] == 1
         assert s.stop() == 0
         s.start()
-        n = numbers(s.request("GET", "/metrics").text)
+        n = s.metrics()
         assert n["tarn_unclean_shutdown"] == 0
         assert n['tarn_recovery_samples{kind="bin"}'] == 1
 
@@ -74,7 +65,7 @@ def test_a_token_is_needed_unless_the_configuration_opens_it(tmp_path):
         token = issuer.token(sub="prometheus")
         answer = s.request("GET", "/metrics", headers={"Authorization": f"Bearer {token}"})
         assert answer.status == 200
-        assert numbers(answer.text)["tarn_auth_required"] == 1
+        assert tarn.numbers(answer.text)["tarn_auth_required"] == 1
     with tarn.Server(tmp_path, {**closed, "tarn": {"open-metrics": True}}) as s:
         assert s.request("GET", "/metrics").status == 200
 
@@ -87,7 +78,7 @@ def test_names_are_documented(server):
 
 
 def test_log_lines_that_were_held_back_are_counted(server):
-    suppressed = lambda: numbers(server.request("GET", "/metrics").text)["tarn_log_lines_suppressed_total"]  # noqa: E731
+    suppressed = lambda: server.metrics()["tarn_log_lines_suppressed_total"]  # noqa: E731
     assert suppressed() == 0
     server.path.write_text("{")
     end = time.monotonic() + tarn.DEADLINE_S

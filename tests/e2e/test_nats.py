@@ -10,7 +10,7 @@ import pytest
 import nats_site
 import tarn
 from nats_site import NatsServer
-from test_metrics import numbers
+
 
 nats = nats_site.needed()
 
@@ -28,7 +28,7 @@ def until(condition, deadline_s=5, what="the condition"):
 
 
 def own(s):
-    return numbers(s.request("GET", "/metrics").text)
+    return s.metrics()
 
 
 def total(s, name):

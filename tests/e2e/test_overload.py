@@ -15,7 +15,7 @@ import time
 import pytest
 
 import tarn
-from test_metrics import numbers
+
 
 FULL = os.environ.get("TARN_OVERLOAD") == "full"
 SLOW = 1500 if FULL else 60
@@ -121,7 +121,7 @@ def test_a_good_client_is_served_while_others_attack(tmp_path):
             ending.set()
             for t in (*attacks, dripping):
                 t.join(30)
-            n = numbers(s.request("GET", "/metrics").text)
+            n = s.metrics()
             peak = rss_peak(s.process.pid)
             for c in slow + idle:
                 c.close()

@@ -8,7 +8,6 @@ import time
 import pytest
 
 import tarn
-from test_metrics import numbers
 
 METRICS = {"cpu_load": {"frequency": 1, "aggregation": None}}
 
@@ -62,7 +61,7 @@ def conf(url, retention="2s", **more):
 
 
 def own(s):
-    return numbers(s.request("GET", "/metrics").text)
+    return s.metrics()
 
 
 def until(condition, deadline_s=20):
