@@ -299,6 +299,7 @@ struct mem_dir {
     struct ta_dir dir; /* must stay first */
     struct ta_vfs_mem *m;
     size_t inode, at;
+    uint64_t serial; /* of the last entry given */
     char name[MEM_NAME];
 };
 
@@ -310,10 +311,16 @@ static int mem_dir_next(struct ta_dir *dir, struct ta_dirent *out, struct ta_err
 
     (void)err;
     pthread_mutex_lock(&m->lock);
-    while (d->at < m->live.n && m->live.at[d->at].dir != d->inode)
-        d->at++;
-    if (d->at < m->live.n) {
-        const struct ta_mem_entry *e = &m->live.at[d->at++];
+    size_t i = d->at < m->live.n ? d->at : m->live.n;
+    while (i > 0 && m->live.at[i - 1].serial > d->serial) /* some were removed meanwhile */
+        i--;
+    while (i < m->live.n && (m->live.at[i].dir != d->inode || m->live.at[i].serial <= d->serial))
+        i++;
+    d->at = i;
+    if (i < m->live.n) {
+        const struct ta_mem_entry *e = &m->live.at[i];
+
+        d->serial = e->serial;
         memcpy(d->name, e->name, sizeof(d->name));
         *out = (struct ta_dirent){d->name, m->inodes[e->inode].kind};
         r = 1;

@@ -22,6 +22,7 @@ struct ta_mem_entry;
 struct ta_mem_entries {
     struct ta_mem_entry *at;
     size_t n, cap;
+    uint64_t last; /* serial number given */
 };
 
 struct ta_vfs_mem {

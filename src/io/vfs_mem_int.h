@@ -24,6 +24,7 @@ struct ta_mem_inode {
 struct ta_mem_entry {
     size_t dir, inode; /* inode MEM_NONE, in `pending`: the name is gone */
     uint64_t group;    /* in `pending`: entries of one operation */
+    uint64_t serial;   /* in `live`: ascending; a listing goes on behind the last one it gave */
     bool done;         /* in `pending`: durable or overtaken */
     char name[MEM_NAME];
 };

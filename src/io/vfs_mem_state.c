@@ -113,12 +113,15 @@ void ta_mem_set(struct ta_mem_entries *e, size_t dir, const char *name, size_t i
     size_t i = ta_mem_find(e, dir, name);
 
     if (inode == MEM_NONE) {
-        if (i < e->n)
-            e->at[i] = e->at[--e->n];
+        if (i < e->n) { /* in order: a listing goes by serial numbers */
+            e->n--;
+            memmove(e->at + i, e->at + i + 1, (e->n - i) * sizeof(*e->at));
+        }
         return;
     }
     if (i == e->n) {
         e->at[e->n++].dir = dir;
+        e->at[i].serial = ++e->last;
         memcpy(e->at[i].name, name, strlen(name) + 1);
     }
     e->at[i].inode = inode;
@@ -281,6 +284,7 @@ void ta_vfs_mem_power_cut(struct ta_vfs_mem *m, uint64_t seed)
     }
     m->pending.n = 0;
     m->live.n = m->durable.n;
+    m->live.last = m->durable.last;
     if (m->durable.n)
         memcpy(m->live.at, m->durable.at, m->durable.n * sizeof(*m->live.at));
     for (size_t i = MEM_ROOT + 1; i < m->n_inodes; i++)
@@ -297,8 +301,10 @@ static int copy_entries(struct ta_vfs_mem *m, struct ta_mem_entries *to,
 
     if (r == TA_OK && from->n)
         memcpy(to->at, from->at, from->n * sizeof(*to->at));
-    if (r == TA_OK)
+    if (r == TA_OK) {
         to->n = from->n;
+        to->last = from->last;
+    }
     return r;
 }
 

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -72,6 +73,32 @@ static void files_and_directories_behave_as_on_a_disk(void **state)
     assert_int_equal(v->rmdir(v, "/a/b/c", NULL), TA_OK);
     assert_int_equal(v->unlink(v, "/a/y", NULL), TA_OK);
     assert_null(get(v, "/a/y"));
+    ta_vfs_mem_done(&m);
+}
+
+static void a_listing_gives_each_name_once_while_those_given_are_removed(void **state)
+{
+    struct ta_vfs_mem m;
+    struct ta_vfs *v = &m.vfs;
+    struct ta_dirent e;
+    struct ta_dir *d;
+    char path[32];
+    int n = 0;
+
+    (void)state;
+    assert_int_equal(ta_vfs_mem_init(&m, &ta_heap), TA_OK);
+    for (int i = 0; i < 20; i++) {
+        snprintf(path, sizeof(path), "/%d", i);
+        assert_int_equal(v->mkdir(v, path, 0777, NULL), TA_OK);
+    }
+    assert_int_equal(v->open_dir(v, "/", &d, NULL), TA_OK);
+    while (d->ops->next(d, &e, NULL) == 1) {
+        snprintf(path, sizeof(path), "/%.20s", e.name);
+        assert_int_equal(v->rmdir(v, path, NULL), TA_OK);
+        n++;
+    }
+    d->ops->close(d);
+    assert_int_equal(n, 20);
     ta_vfs_mem_done(&m);
 }
 
@@ -208,6 +235,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(files_and_directories_behave_as_on_a_disk),
+        cmocka_unit_test(a_listing_gives_each_name_once_while_those_given_are_removed),
         cmocka_unit_test(what_was_synced_survives_every_power_cut),
         cmocka_unit_test(what_was_not_synced_is_lost_torn_or_kept_each_at_some_seed),
         cmocka_unit_test(limits_are_enospc_and_read_only_is_erofs),
