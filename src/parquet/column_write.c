@@ -174,7 +174,7 @@ static int put_plain(struct ta_pq_column_writer *c, struct ta_str value, uint32_
 
 int ta_pq_column_run(struct ta_pq_column_writer *c, struct ta_str value, uint64_t n)
 {
-    if (c->width ? value.len != c->width : value.len > INT32_MAX - 8)
+    if (c->spec->streamed || (c->width ? value.len != c->width : value.len > INT32_MAX - 8))
         return TA_EINVAL;
     if (c->with_digest)
         ta_pq_digest_run(&c->digest, value, n);

@@ -91,6 +91,9 @@ static inline uint64_t ta_pq_column_rows(const struct ta_pq_column_writer *c)
 
 /* page_write.c: encodes, compresses and spools the collected page; called by ta_pq_column_cut. */
 int ta_pq_page_write(struct ta_pq_column_writer *c);
+/* The head of a page with one value of a streamed column into bench->header, the value's length at its end;
+ * what follows is the value itself. `crc` is the value's. */
+int ta_pq_page_stream(struct ta_pq_column_writer *c, uint32_t bytes, uint32_t crc);
 /* The dictionary page, header included, into bench->header and bench->packed. */
 int ta_pq_page_dict(struct ta_pq_column_writer *c);
 

@@ -16,7 +16,7 @@
 
 enum {
     WINDOW_BYTES = 64 * 1024, /* read at once; larger pages widen it */
-    HEADER_MAX = 1 << 20, /* statistics in page headers can be large; more than this is hostile */
+    HEADER_SPARE = 1 << 20,   /* of a page header, beside its statistics */
     PAGE_DATA = 0,
     PAGE_DICTIONARY = 2,
     PAGE_DATA_V2 = 3
@@ -42,7 +42,8 @@ struct ta_pq_cursor {
     uint64_t at, end;     /* file offset of the window's next unread byte; end of the chunk */
     struct ta_buf window; /* bytes of the file; [pos, len) are unread */
     size_t pos;
-    struct ta_buf plain;      /* unpacked page */
+    struct ta_buf plain; /* unpacked page */
+    struct ta_str page;  /* the page's content: in `plain`, or in the window if it was not packed */
     struct ta_buf dict_plain; /* unpacked dictionary page */
     struct ta_pq_lexicon lexicon;
     struct ta_rle levels;
@@ -71,7 +72,7 @@ int ta_pq_cursor_new(struct ta_pq_cursor **out, struct ta_pq_reader *r, struct t
         return ta_fail(err, TA_ENOMEM, "parquet: no memory for a cursor");
     }
     c->reader = r;
-    ta_buf_init(&c->window, r->alloc, r->page_max + HEADER_MAX + WINDOW_BYTES);
+    ta_buf_init(&c->window, r->alloc, 0);
     ta_buf_init(&c->plain, r->alloc, r->page_max);
     ta_buf_init(&c->dict_plain, r->alloc, r->page_max);
     *out = c;
@@ -117,6 +118,29 @@ int ta_pq_cursor_open(struct ta_pq_cursor *c, uint32_t group, unsigned column, s
     return TA_OK;
 }
 
+/* Statistics put the smallest and largest value into the header, and the reference's files each of them twice,
+ * whatever their size. */
+static size_t header_max(const struct ta_pq_cursor *c)
+{
+    return 4 * c->reader->page_max + HEADER_SPARE;
+}
+
+/* Makes the window hold `n` bytes and no more than that: large values must not cost twice their size. What was
+ * unread is read again. */
+static int widen(struct ta_pq_cursor *c, size_t n, struct ta_err *err)
+{
+    struct ta_alloc *alloc = c->reader->alloc;
+
+    if (n > header_max(c) + WINDOW_BYTES)
+        return ta_fail(err, TA_ERANGE, "parquet: a page of %zu bytes, at most %zu are read", n,
+                       c->reader->page_max);
+    ta_buf_done(&c->window);
+    ta_buf_init(&c->window, alloc, n);
+    c->pos = 0;
+    int e = ta_buf_reserve(&c->window, n);
+    return e < 0 ? ta_fail(err, e, "parquet: no memory for a page of %zu bytes", n) : TA_OK;
+}
+
 /* Makes `n` unread bytes stand in the window, if the chunk has them; *have says how many do. */
 static int look(struct ta_pq_cursor *c, size_t n, size_t *have, struct ta_err *err)
 {
@@ -130,9 +154,13 @@ static int look(struct ta_pq_cursor *c, size_t n, size_t *have, struct ta_err *e
         uint64_t rest = c->end - c->at - unread;
         size_t want = n - unread > WINDOW_BYTES ? n - unread : WINDOW_BYTES;
         want = want < rest ? want : (size_t)rest;
-        int e = ta_buf_reserve(&c->window, want);
-        if (e < 0)
-            return ta_fail(err, e, "parquet: no memory for a page of %zu bytes", n);
+        if (unread + want > c->window.cap) {
+            int e = widen(c, unread + want, err);
+            if (e < 0)
+                return e;
+            want += unread;
+            unread = 0;
+        }
         int64_t got =
             ta_pread_full(c->reader->file, c->window.at + unread, want, c->at + unread, err);
         if (got < 0)
@@ -259,7 +287,7 @@ static int next_header(struct ta_pq_cursor *c, struct page *p, struct ta_err *er
         parse_header(&t, p);
         if (!t.bad)
             break;
-        if (!t.short_input || have < want || want >= HEADER_MAX)
+        if (!t.short_input || have < want || want >= header_max(c))
             return damaged(c, err, "bad page header");
         want *= 4;
     }
@@ -275,18 +303,29 @@ static int next_header(struct ta_pq_cursor *c, struct page *p, struct ta_err *er
     return TA_OK;
 }
 
-/* Checks and unpacks the payload into `out`; levels of a version 2 page stay unpacked in front. */
-static int payload(struct ta_pq_cursor *c, const struct page *p, struct ta_buf *out,
-                   struct ta_err *err)
+/* Makes the page's payload stand in the window, and checks it. */
+static int checked(struct ta_pq_cursor *c, const struct page *p, struct ta_err *err)
 {
     size_t have;
     int e = look(c, p->packed_bytes, &have, err);
 
     if (e < 0)
         return e;
-    const unsigned char *from = (const unsigned char *)c->window.at + c->pos;
-    if (p->has_crc && (uint32_t)crc32_z(0, from, p->packed_bytes) != p->crc)
+    if (p->has_crc && (uint32_t)crc32_z(0, (const unsigned char *)c->window.at + c->pos,
+                                        p->packed_bytes) != p->crc)
         return damaged(c, err, "a page's checksum is wrong");
+    return TA_OK;
+}
+
+/* Checks and unpacks the payload into `out`; levels of a version 2 page stay unpacked in front. */
+static int payload(struct ta_pq_cursor *c, const struct page *p, struct ta_buf *out,
+                   struct ta_err *err)
+{
+    int e = checked(c, p, err);
+
+    if (e < 0)
+        return e;
+    const unsigned char *from = (const unsigned char *)c->window.at + c->pos;
     ta_buf_reset(out);
     e = ta_buf_reserve(out, (size_t)p->plain_bytes + 1);
     if (e < 0)
@@ -315,7 +354,7 @@ static int payload(struct ta_pq_cursor *c, const struct page *p, struct ta_buf *
 
 static int begin_levels(struct ta_pq_cursor *c, const struct page *p, size_t *front)
 {
-    const unsigned char *at = (const unsigned char *)c->plain.at;
+    const unsigned char *at = (const unsigned char *)c->page.at;
 
     *front = 0;
     c->level_have = c->level_done = 0;
@@ -326,7 +365,7 @@ static int begin_levels(struct ta_pq_cursor *c, const struct page *p, size_t *fr
     }
     if (!c->field.optional)
         return TA_OK;
-    if (p->level_encoding != TA_PQ_RLE || c->plain.len < 4 || ta_get_u32(at) > c->plain.len - 4)
+    if (p->level_encoding != TA_PQ_RLE || c->page.len < 4 || ta_get_u32(at) > c->page.len - 4)
         return TA_EFORMAT;
     *front = 4 + (size_t)ta_get_u32(at);
     return ta_rle_init(&c->levels, at + 4, ta_get_u32(at), 1);
@@ -357,11 +396,30 @@ static int64_t count_present(const struct ta_pq_cursor *c, uint32_t rows)
     return present;
 }
 
+/* The data page's content, in place if that is possible. */
+static int content(struct ta_pq_cursor *c, const struct page *p, struct ta_err *err)
+{
+    bool in_place = c->chunk.codec == TA_PQ_UNCOMPRESSED && p->packed_bytes == p->plain_bytes;
+    int e;
+
+    if (!in_place) {
+        e = payload(c, p, &c->plain, err);
+        c->page = ta_buf_view(&c->plain);
+        return e;
+    }
+    e = checked(c, p, err);
+    if (e < 0)
+        return e;
+    c->page = (struct ta_str){c->window.at + c->pos, p->packed_bytes};
+    take(c, p->packed_bytes);
+    return TA_OK;
+}
+
 static int begin_data_page(struct ta_pq_cursor *c, const struct page *p, struct ta_err *err)
 {
     size_t front;
 
-    int e = payload(c, p, &c->plain, err);
+    int e = content(c, p, err);
     if (e < 0)
         return e;
     if (p->values == 0 || p->values > c->values_left || p->rows != p->values)
@@ -371,8 +429,8 @@ static int begin_data_page(struct ta_pq_cursor *c, const struct page *p, struct 
     int64_t present = count_present(c, p->rows);
     if (present < 0)
         return damaged(c, err, "bad levels in a page");
-    if (ta_pq_decode_init(&c->decoder, c->field.type, p->encoding, c->plain.at + front,
-                          c->plain.len - front, (uint64_t)present, &c->lexicon) < 0)
+    if (ta_pq_decode_init(&c->decoder, c->field.type, p->encoding, c->page.at + front,
+                          c->page.len - front, (uint64_t)present, &c->lexicon) < 0)
         return damaged(c, err, "a page cannot be decoded");
     c->rows_left = p->rows;
     c->values_left -= p->values;

@@ -56,6 +56,12 @@ void ta_pq_digest_run(struct ta_pq_digest *d, struct ta_str value, uint64_t n)
         XXH64_update(state_of(d), value.at, value.len);
 }
 
+void ta_pq_digest_hashed(struct ta_pq_digest *d, uint64_t hash)
+{
+    assert(d->by_runs);
+    add_run(d, hash, 1);
+}
+
 void ta_pq_digest_nulls(struct ta_pq_digest *d, uint64_t n)
 {
     d->nulls += n;

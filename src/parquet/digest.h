@@ -25,6 +25,8 @@ void ta_pq_digest_init(struct ta_pq_digest *d, bool by_runs);
 void ta_pq_digest_values(struct ta_pq_digest *d, const void *values, size_t n, size_t width);
 /* The same value n times. */
 void ta_pq_digest_run(struct ta_pq_digest *d, struct ta_str value, uint64_t n);
+/* A run of one value whose XXH3 hash (64 bit) is `hash`, in a column that is hashed by runs. */
+void ta_pq_digest_hashed(struct ta_pq_digest *d, uint64_t hash);
 /* Null rows; their place among the others counts only in a column that is hashed by runs. */
 void ta_pq_digest_nulls(struct ta_pq_digest *d, uint64_t n);
 uint64_t ta_pq_digest_end(struct ta_pq_digest *d);

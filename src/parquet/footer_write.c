@@ -282,7 +282,7 @@ static void put_chunk(struct ta_thrift_writer *w, const struct ta_pq_column *col
     put_encodings(w, note->encodings);
     ta_thrift_put_list(w, 3, TA_THRIFT_BINARY, 1);
     ta_thrift_item_str(w, ta_str(column->name));
-    ta_thrift_put_i32(w, 4, TA_PQ_ZSTD);
+    ta_thrift_put_i32(w, 4, column->streamed ? TA_PQ_UNCOMPRESSED : TA_PQ_ZSTD);
     ta_thrift_put_i64(w, 5, (int64_t)rows);
     ta_thrift_put_i64(w, 6, (int64_t)note->plain_bytes);
     ta_thrift_put_i64(w, 7, (int64_t)note->packed_bytes);

@@ -54,6 +54,8 @@ struct ta_pq_column {
     bool optional;
     bool no_stats; /* blobs: neither statistics nor a column index */
     bool cuts;     /* ta_pq_writer_cut ends a page of this column */
+    bool streamed; /* blobs of any size (ta_pq_put_stream): required BYTES, PLAIN, no_stats; not
+                      compressed; at most one column of a schema */
 };
 
 struct ta_pq_schema {

@@ -185,19 +185,22 @@ static int encode_page(struct ta_pq_column_writer *c)
     return r;
 }
 
-/* The header of a page whose content stands packed in bench->packed. */
-static int put_header(struct ta_pq_bench *b, int page_type, size_t plain_bytes, uint32_t n_values,
-                      enum ta_pq_encoding encoding)
+struct content {
+    size_t plain_bytes, packed_bytes;
+    uint32_t crc; /* of the packed bytes */
+};
+
+static int put_header(struct ta_pq_bench *b, int page_type, const struct content *content,
+                      uint32_t n_values, enum ta_pq_encoding encoding)
 {
     struct ta_thrift_writer w;
 
     ta_buf_reset(&b->header);
     ta_thrift_writer_init(&w, &b->header);
     ta_thrift_put_i32(&w, 1, page_type);
-    ta_thrift_put_i32(&w, 2, (int64_t)plain_bytes);
-    ta_thrift_put_i32(&w, 3, (int64_t)b->packed.len);
-    uLong crc = crc32_z(0, (const Bytef *)b->packed.at, b->packed.len);
-    ta_thrift_put_i32(&w, 4, (int32_t)(uint32_t)crc);
+    ta_thrift_put_i32(&w, 2, (int64_t)content->plain_bytes);
+    ta_thrift_put_i32(&w, 3, (int64_t)content->packed_bytes);
+    ta_thrift_put_i32(&w, 4, (int32_t)content->crc);
     if (page_type == PAGE_DICTIONARY) {
         int saved = ta_thrift_begin(&w, 7);
         ta_thrift_put_i32(&w, 1, n_values);
@@ -213,6 +216,17 @@ static int put_header(struct ta_pq_bench *b, int page_type, size_t plain_bytes, 
     }
     ta_thrift_end(&w, 0);
     return w.error;
+}
+
+/* The header of a page whose content stands packed in bench->packed. */
+static int put_packed_header(struct ta_pq_bench *b, int page_type, size_t plain_bytes,
+                             uint32_t n_values, enum ta_pq_encoding encoding)
+{
+    const struct content content = {
+        plain_bytes, b->packed.len,
+        (uint32_t)crc32_z(0, (const Bytef *)b->packed.at, b->packed.len)};
+
+    return put_header(b, page_type, &content, n_values, encoding);
 }
 
 static void take_range(struct ta_pq_column_writer *c)
@@ -264,7 +278,7 @@ int ta_pq_page_write(struct ta_pq_column_writer *c)
     if (r >= 0)
         r = b->plain.len > INT32_MAX || b->packed.len > INT32_MAX ? TA_ERANGE : TA_OK;
     if (r >= 0)
-        r = put_header(b, PAGE_DATA, b->plain.len, c->page_rows, c->encoding);
+        r = put_packed_header(b, PAGE_DATA, b->plain.len, c->page_rows, c->encoding);
     if (r >= 0)
         r = put_note(c, b->header.len + b->packed.len);
     if (r >= 0)
@@ -281,6 +295,33 @@ int ta_pq_page_write(struct ta_pq_column_writer *c)
     return TA_OK;
 }
 
+int ta_pq_page_stream(struct ta_pq_column_writer *c, uint32_t bytes, uint32_t crc)
+{
+    struct ta_pq_bench *b = c->bench;
+    unsigned char head[4];
+    size_t content_bytes = sizeof(head) + bytes;
+
+    ta_put_u32(head, bytes);
+    uLong head_crc = crc32_z(0, head, sizeof(head));
+    const struct content content = {content_bytes, content_bytes,
+                                    (uint32_t)crc32_combine(head_crc, crc, (z_off_t)bytes)};
+    int r = put_header(b, PAGE_DATA, &content, 1, TA_PQ_PLAIN);
+    if (r >= 0)
+        r = ta_buf_add(&b->header, head, sizeof(head));
+    size_t page_bytes = b->header.len + bytes;
+    c->page_rows = c->page_values = 1;
+    if (r >= 0)
+        r = put_note(c, page_bytes);
+    c->page_rows = c->page_values = 0;
+    if (r < 0)
+        return r;
+    c->pages.bytes += page_bytes;
+    c->rows++;
+    c->plain_bytes += page_bytes;
+    c->encodings |= 1u << TA_PQ_PLAIN;
+    return TA_OK;
+}
+
 int ta_pq_page_dict(struct ta_pq_column_writer *c)
 {
     struct ta_pq_bench *b = c->bench;
@@ -289,5 +330,5 @@ int ta_pq_page_dict(struct ta_pq_column_writer *c)
     assert(c->has_dict_pages);
     if (r < 0)
         return r;
-    return put_header(b, PAGE_DICTIONARY, c->dict.plain.len, c->dict.n, TA_PQ_PLAIN);
+    return put_packed_header(b, PAGE_DICTIONARY, c->dict.plain.len, c->dict.n, TA_PQ_PLAIN);
 }

@@ -1,13 +1,20 @@
+#define XXH_STATIC_LINKING_ONLY /* for XXH3_state_t on the stack */
+
 #include "parquet/writer.h"
 
 #include "parquet/column_write.h"
 #include "parquet/footer_write.h"
 
 #include <assert.h>
+#include <xxhash.h>
+#include <zlib.h>
 
 enum {
-    CUT_ROWS_MIN = 512,    /* smaller pages cost more in headers and index than they let skip */
-    GROUPS_MAX = INT16_MAX /* ordinals of row groups are 16 bit in the format */
+    CUT_ROWS_MIN = 512,     /* smaller pages cost more in headers and index than they let skip */
+    GROUPS_MAX = INT16_MAX, /* ordinals of row groups are 16 bit in the format */
+    STREAM_PIECE = 64 * 1024,
+    STREAM_SHARE =
+        8 /* streamed bytes stand in the file already: a row group may have more of them */
 };
 
 struct ta_pq_writer {
@@ -20,6 +27,7 @@ struct ta_pq_writer {
     uint64_t at; /* bytes given to the sink */
     struct ta_pq_bench bench;
     struct ta_pq_footer footer;
+    uint64_t stream_at; /* where the open row group's streamed values begin */
     bool is_finished;
     struct ta_pq_column_writer columns[];
 };
@@ -55,13 +63,25 @@ static bool fits(const struct ta_pq_column *c)
     }
 }
 
+static bool may_stream(const struct ta_pq_column *c)
+{
+    return c->type == TA_PQ_BYTES && c->encoding == TA_PQ_PLAIN && !c->optional && c->no_stats;
+}
+
 static int check_schema(const struct ta_pq_schema *s, struct ta_err *err)
 {
+    unsigned n_streamed = 0;
+
     if (s->n_columns == 0 || s->n_columns > TA_PQ_COLUMNS_MAX)
         return ta_fail(err, TA_EINVAL, "parquet: %u columns", s->n_columns);
-    for (unsigned i = 0; i < s->n_columns; i++)
-        if (!s->columns[i].name || !fits(&s->columns[i]))
+    for (unsigned i = 0; i < s->n_columns; i++) {
+        if (!s->columns[i].name || !fits(&s->columns[i]) ||
+            (s->columns[i].streamed && !may_stream(&s->columns[i])))
             return ta_fail(err, TA_EINVAL, "parquet: column %u: type and encoding do not fit", i);
+        n_streamed += s->columns[i].streamed;
+    }
+    if (n_streamed > 1)
+        return ta_fail(err, TA_EINVAL, "parquet: more than one streamed column");
     for (unsigned i = 0; i < s->n_sorting; i++)
         if (s->sorting[i] >= s->n_columns)
             return ta_fail(err, TA_EINVAL, "parquet: sorted by column %u of %u", s->sorting[i],
@@ -167,6 +187,59 @@ int ta_pq_put_null(struct ta_pq_writer *w, unsigned column, uint64_t n, struct t
     return fail(err, ta_pq_column_null(&w->columns[column], n));
 }
 
+/* Copies the value behind the head of its page; *out_hash is that of the digest. */
+static int copy_value(struct ta_pq_writer *w, struct ta_source *source, uint32_t bytes,
+                      uint32_t crc, uint64_t *out_hash, struct ta_err *err)
+{
+    XXH3_state_t hash;
+    uLong found = crc32_z(0, NULL, 0);
+    struct ta_buf *piece = &w->bench.plain;
+
+    ta_buf_reset(piece);
+    int r = fail(err, ta_buf_reserve(piece, STREAM_PIECE));
+    if (r < 0)
+        return r;
+    XXH3_64bits_reset(&hash);
+    for (uint32_t left = bytes; left;) {
+        int64_t n = ta_read_full(source, piece->at, left < STREAM_PIECE ? left : STREAM_PIECE, err);
+        if (n < 0)
+            return (int)n;
+        if (n == 0)
+            return ta_fail(err, TA_EFORMAT, "parquet: a value ends before its %u bytes", bytes);
+        found = crc32_z(found, (const Bytef *)piece->at, (size_t)n);
+        XXH3_64bits_update(&hash, piece->at, (size_t)n);
+        r = put(w, piece->at, (size_t)n, err);
+        if (r < 0)
+            return r;
+        left -= (uint32_t)n;
+    }
+    if (found != crc)
+        return ta_fail(err, TA_EFORMAT, "parquet: a value is not the one that was announced");
+    *out_hash = XXH3_64bits_digest(&hash);
+    return TA_OK;
+}
+
+int ta_pq_put_stream(struct ta_pq_writer *w, unsigned column, struct ta_source *source,
+                     uint32_t bytes, uint32_t crc, struct ta_err *err)
+{
+    assert(column < w->schema->n_columns && w->schema->columns[column].streamed);
+    struct ta_pq_column_writer *c = &w->columns[column];
+    uint64_t hash = 0;
+
+    if (bytes > INT32_MAX - 8)
+        return ta_fail(err, TA_ERANGE, "parquet: a value of %u bytes", bytes);
+    if (c->rows == 0)
+        w->stream_at = w->at;
+    int r = fail(err, ta_pq_page_stream(c, bytes, crc));
+    if (r >= 0)
+        r = put(w, w->bench.header.at, w->bench.header.len, err);
+    if (r >= 0)
+        r = copy_value(w, source, bytes, crc, &hash, err);
+    if (r >= 0 && c->with_digest)
+        ta_pq_digest_hashed(&c->digest, hash);
+    return r;
+}
+
 int ta_pq_writer_cut(struct ta_pq_writer *w, struct ta_err *err)
 {
     for (unsigned i = 0; i < w->schema->n_columns; i++) {
@@ -185,7 +258,7 @@ int ta_pq_writer_step(struct ta_pq_writer *w, struct ta_err *err)
     uint64_t bytes = 0;
 
     for (unsigned i = 0; i < w->schema->n_columns; i++)
-        bytes += w->columns[i].pages.bytes;
+        bytes += w->columns[i].pages.bytes / (w->schema->columns[i].streamed ? STREAM_SHARE : 1);
     if (bytes < w->group_bytes && ta_pq_column_rows(&w->columns[0]) < w->group_rows)
         return 0;
     int r = ta_pq_writer_end_group(w, err);
@@ -198,6 +271,12 @@ static int write_chunk(struct ta_pq_writer *w, struct ta_pq_column_writer *c, st
     uint64_t dict_plain = 0;
     uint64_t begin = w->at;
 
+    if (c->spec->streamed) {
+        int r = fail(err, ta_pq_footer_chunk(&w->footer, c, 0, w->stream_at, 0, 0));
+        if (r >= 0)
+            ta_pq_column_reset(c);
+        return r;
+    }
     if (c->has_dict_pages) {
         int r = fail(err, ta_pq_page_dict(c));
         if (r < 0)
@@ -237,6 +316,7 @@ int ta_pq_writer_end_group(struct ta_pq_writer *w, struct ta_err *err)
     if (w->footer.n_groups == GROUPS_MAX)
         return ta_fail(err, TA_ERANGE, "parquet: more than %d row groups", GROUPS_MAX);
     for (unsigned i = 0; i < w->schema->n_columns; i++) {
+        begin = w->schema->columns[i].streamed ? w->stream_at : begin;
         int r = fail(err, ta_pq_column_cut(&w->columns[i]));
         if (r >= 0)
             r = write_chunk(w, &w->columns[i], err);

@@ -7,7 +7,7 @@
  * for a million. Data pages are version 1 with a CRC, compressed with zstd.
  *
  * Memory: `page_bytes` per column of numbers and 64 KiB of runs per dictionary column, the dictionaries
- * (at most 1 MiB each), three pages of scratch, one zstd context (1-3 MiB), the encoded pages of the open row
+ * (at most 1 MiB each; nothing for a streamed column), three pages of scratch, one zstd context (1-3 MiB), the encoded pages of the open row
  * group (`group_bytes`; ta_pq_writer_step ends it there), and what the footer will say: about 1 KiB
  * per row group and 60 bytes per page of an indexed column (ta_pq_writer_footer_bytes; the caller begins
  * another file before that grows). Nothing depends on the rows of a file.
@@ -27,12 +27,12 @@
 #include <stdint.h>
 
 struct ta_pq_options {
-    int zstd_level;    /* 0 = 1 */
-    size_t page_bytes; /* values of a page, before compression; 0 = 256 KiB. A larger single
+    int zstd_level;      /* 0 = 1 */
+    size_t page_bytes;   /* values of a page, before compression; 0 = 256 KiB. A larger single
                                value makes a page of its own */
-    size_t
-        group_bytes; /* encoded bytes after which ta_pq_writer_step ends a row group; 0 = 8 MiB */
-    uint64_t group_rows;    /* rows after which it does; 0 = 4 Mi */
+    size_t group_bytes;  /* encoded bytes after which ta_pq_writer_step ends a row group; 0 = 8 MiB.
+                        Streamed values, which are not kept, count for an eighth */
+    uint64_t group_rows; /* rows after which it does; 0 = 4 Mi */
     const char *created_by; /* NULL = "tarn version <v>" */
     bool with_digests;      /* keep a digest of every column (ta_pq_writer_digests) */
 };
@@ -58,6 +58,12 @@ int ta_pq_put_steps(struct ta_pq_writer *w, unsigned column, int64_t first, int6
                     struct ta_err *err);
 /* n rows without a value, in an optional column. */
 int ta_pq_put_null(struct ta_pq_writer *w, unsigned column, uint64_t n, struct ta_err *err);
+
+/* One row of the streamed column: `bytes` bytes of `source`, whose CRC-32 (zlib's) is `crc`. They go to the
+ * sink at once through 64 KiB of buffer, as a page of their own, in front of the row group's other columns.
+ * TA_EFORMAT when the source has other bytes than that: the file is then spoilt. */
+int ta_pq_put_stream(struct ta_pq_writer *w, unsigned column, struct ta_source *source,
+                     uint32_t bytes, uint32_t crc, struct ta_err *err);
 
 /* One row's number. */
 static inline int ta_pq_put_i64(struct ta_pq_writer *w, unsigned column, int64_t v,

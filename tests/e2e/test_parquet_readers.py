@@ -2,6 +2,7 @@
 
 The rows are those of tests/support/pq_sample.c: change both.
 """
+import json
 import os
 import pathlib
 import subprocess
@@ -108,3 +109,64 @@ def test_polars_reads_every_column(sample, want):
     frame = polars.read_parquet(sample)
     for name in want:
         assert frame[name].to_list() == want[name], name
+
+
+@pytest.fixture(scope="module")
+def jobs(tmp_path_factory):
+    """A file of 1,000 jobs: tests/unit/test_job_parquet.c writes it, job i with id i."""
+    program = BUILD / "tests/unit/test_job_parquet"
+    if not program.exists():
+        pytest.skip(f"{program} is not built")
+    where = tmp_path_factory.mktemp("jobs")
+    made = subprocess.run(
+        [program],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "TARN_JOB_PARQUET_SAMPLE": str(where)},
+    )
+    return where / made.stdout.strip()
+
+
+JOB_NAMES = ["fritz-5001", "fritz-5002", "alex-6001", "fritz-9002"]
+
+
+def wanted_jobs():
+    metas = [json.loads((ROOT / f"tests/data/jobs/{n}.meta.json").read_text()) for n in JOB_NAMES]
+    for i in range(1000):
+        yield i, metas[i % 4]
+
+
+def assert_jobs(rows):
+    assert len(rows) == 1000
+    for row, (i, meta) in zip(rows, wanted_jobs()):
+        assert row["id"] == (i or None)
+        assert row["job_id"] == meta["jobId"]
+        assert row["cluster"] == meta["cluster"]
+        assert row["energy"] == meta.get("energy", 0)
+        assert row["shared"] == meta["shared"]
+        assert json.loads(row["resources_json"]) == meta["resources"]
+        assert json.loads(row["statistics_json"]) == meta["statistics"]
+        assert len(row["metric_data_gz"]) == (0 if i % 7 == 6 else i * 37 % 3000)
+
+
+def test_pyarrow_reads_jobs_and_no_statistics_of_their_data(jobs):
+    assert_jobs(pq.read_table(jobs, page_checksum_verification=True).to_pylist())
+    meta = pq.ParquetFile(jobs).metadata
+    group = meta.row_group(0)
+    chunks = {group.column(i).path_in_schema: group.column(i) for i in range(meta.num_columns)}
+    assert not chunks["metric_data_gz"].is_stats_set or not chunks["metric_data_gz"].statistics.has_min_max
+    assert chunks["start_time"].statistics.has_min_max
+    assert group.sorting_columns == ()
+
+
+def test_duckdb_reads_jobs(jobs):
+    duckdb = pytest.importorskip("duckdb")
+    found = duckdb.sql(f"select * from read_parquet('{jobs}')").to_arrow_table()
+    assert_jobs(found.to_pylist())
+
+
+def test_polars_reads_jobs(jobs):
+    polars = pytest.importorskip("polars")
+    assert_jobs(polars.read_parquet(jobs).to_dicts())
