@@ -16,8 +16,10 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "io/stream.h"
 #include "io/vfs.h"
+#include "jobs/sql.h"
 #include "query/decode.h"
 
 #include <stdbool.h>
@@ -99,6 +101,12 @@ struct ta_backend_options {
 int ta_backend_open_files(struct ta_backend **out, struct ta_vfs *vfs, const char *root,
                           const struct ta_backend_options *options, struct ta_alloc *alloc,
                           struct ta_err *err);
+
+/* One database file. Borrows clock, alloc. Memory: the page cache (sql.h), and twice the stored size of
+ * the data of a job while that job is written. At most 1 GB of data a job: TA_ERANGE. */
+int ta_backend_open_sqlite(struct ta_backend **out, const struct ta_sql_options *sql,
+                           struct ta_clock *clock, const struct ta_backend_options *options,
+                           struct ta_alloc *alloc, struct ta_err *err);
 
 void ta_backend_close(struct ta_backend *b); /* NULL is fine */
 

@@ -8,13 +8,15 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 /* One empty archive of a kind, in `state` of each test. */
 struct site {
     struct ta_backend *backend;
-    struct ta_vfs_mem disk;
+    struct ta_vfs_mem disk;     /* files */
+    char folder[64], path[128]; /* database */
 };
 
 static const struct ta_job_address job = {{"emmy", 4}, 1403244, 1608923076};
@@ -39,6 +41,32 @@ static int tear_down_files(void **state)
     ta_backend_close(site->backend);
     ta_vfs_mem_done(&site->disk);
     return 0;
+}
+
+static int set_up_sqlite(void **state)
+{
+    static struct site site;
+    struct ta_err err = {0};
+
+    memset(&site, 0, sizeof(site));
+    snprintf(site.folder, sizeof(site.folder), "%s/tarn-backend-XXXXXX",
+             access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+    if (!mkdtemp(site.folder))
+        return -1;
+    snprintf(site.path, sizeof(site.path), "%s/jobs.db", site.folder);
+    *state = &site;
+    return ta_backend_open_sqlite(&site.backend, &(struct ta_sql_options){.path = site.path},
+                                  &ta_clock_system,
+                                  &(struct ta_backend_options){.may_create = true}, &ta_heap, &err);
+}
+
+static int tear_down_sqlite(void **state)
+{
+    struct site *site = *state;
+
+    ta_backend_close(site->backend);
+    (void)unlink(site->path);
+    return rmdir(site->folder);
 }
 
 static int put(struct ta_backend *b, const struct ta_job_address *at, const char *data,
@@ -355,7 +383,52 @@ static void a_directory_with_files_and_no_version_is_no_archive(void **state)
     assert_int_equal(open_again(site, "/full", false, true, NULL), TA_EFORMAT);
 }
 
-#define ON_FILES(test) cmocka_unit_test_setup_teardown(test, set_up_files, tear_down_files)
+static int open_database(struct site *site, const char *path, bool create, struct ta_err *err)
+{
+    struct ta_backend *b = NULL;
+    int r =
+        ta_backend_open_sqlite(&b, &(struct ta_sql_options){.path = path}, &ta_clock_system,
+                               &(struct ta_backend_options){.may_create = create}, &ta_heap, err);
+
+    (void)site;
+    ta_backend_close(r < 0 ? NULL : b);
+    return r;
+}
+
+static void a_database_that_is_missing_or_another_one_is_refused(void **state)
+{
+    struct site *site = *state;
+    struct ta_sql sql;
+    char path[160];
+
+    snprintf(path, sizeof(path), "%s/other.db", site->folder);
+    assert_int_equal(open_database(site, path, false, NULL), TA_ENOTFOUND);
+    assert_int_equal(access(path, F_OK), -1);
+    assert_int_equal(ta_sql_open(&sql, &(struct ta_sql_options){.path = path}, NULL), TA_OK);
+    assert_int_equal(open_database(site, path, false, NULL), TA_ENOTFOUND);
+    assert_int_equal(ta_sql_run(&sql, "CREATE TABLE t (x)", NULL), TA_OK);
+    assert_int_equal(open_database(site, path, true, NULL), TA_EFORMAT);
+    ta_sql_done(&sql);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(open_database(site, site->path, false, NULL), TA_OK);
+}
+
+static void a_job_put_again_keeps_its_row(void **state)
+{
+    struct site *site = *state;
+    struct ta_sql sql;
+    int64_t id = 0;
+
+    assert_int_equal(put(site->backend, &job, "d", false, "m", false, NULL), TA_OK);
+    assert_int_equal(put(site->backend, &job, "e", false, "m", true, NULL), TA_OK);
+    assert_int_equal(ta_sql_open(&sql, &(struct ta_sql_options){.path = site->path}, NULL), TA_OK);
+    assert_int_equal(ta_sql_i64(&sql, "SELECT max(id) FROM jobs", &id, NULL), TA_OK);
+    ta_sql_done(&sql);
+    assert_int_equal(id, 1);
+}
+
+#define ON_SQLITE(test) cmocka_unit_test_setup_teardown(test, set_up_sqlite, tear_down_sqlite)
+#define ON_FILES(test)  cmocka_unit_test_setup_teardown(test, set_up_files, tear_down_files)
 
 int main(void)
 {
@@ -369,6 +442,17 @@ int main(void)
         ON_FILES(clusters_are_those_with_a_configuration_or_jobs_in_order),
         ON_FILES(the_time_of_the_last_compression_is_kept),
         ON_FILES(a_metadata_document_longer_than_the_buffer_is_refused),
+        ON_SQLITE(a_job_put_is_read_back_byte_by_byte),
+        ON_SQLITE(a_job_is_overwritten_only_when_that_is_said),
+        ON_SQLITE(a_source_of_another_length_than_it_says_stores_nothing),
+        ON_SQLITE(one_document_of_a_job_is_replaced_alone),
+        ON_SQLITE(names_that_become_paths_are_refused_when_they_are_none),
+        ON_SQLITE(all_jobs_of_a_cluster_are_listed_once_also_while_they_are_removed),
+        ON_SQLITE(clusters_are_those_with_a_configuration_or_jobs_in_order),
+        ON_SQLITE(the_time_of_the_last_compression_is_kept),
+        ON_SQLITE(a_metadata_document_longer_than_the_buffer_is_refused),
+        ON_SQLITE(a_database_that_is_missing_or_another_one_is_refused),
+        ON_SQLITE(a_job_put_again_keeps_its_row),
         ON_FILES(the_tree_is_the_one_of_the_specification),
         ON_FILES(foreign_files_are_no_jobs_and_stay),
         ON_FILES(an_archive_of_another_version_is_refused_with_what_to_do),
