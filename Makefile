@@ -174,12 +174,12 @@ install: all
 	$(INSTALL) -m 755 $(BUILD)/libtarn.so "$(DESTDIR)$(LIBDIR)/libtarn.so.$(VERSION)"
 	ln -sf libtarn.so.$(VERSION) "$(DESTDIR)$(LIBDIR)/libtarn.so.$(SOVERSION)"
 	ln -sf libtarn.so.$(SOVERSION) "$(DESTDIR)$(LIBDIR)/libtarn.so"
-	$(INSTALL) -m 644 include/tarn/tarn.h "$(DESTDIR)$(INCLUDEDIR)/tarn/tarn.h"
+	$(INSTALL) -m 644 include/tarn/*.h "$(DESTDIR)$(INCLUDEDIR)/tarn"
 	$(INSTALL) -m 644 doc/*.md README.md CHANGELOG.md LICENSE "$(DESTDIR)$(DOCDIR)"
 	$(INSTALL) -m 644 man/tarn.1 "$(DESTDIR)$(MANDIR)/man1/tarn.1"
 	printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$(LIBDIR)' 'includedir=$(INCLUDEDIR)' '' 'Name: tarn' \
 	    'Description: in-memory store for the metrics of HPC clusters' 'Version: $(VERSION)' \
-	    'Libs: -L$${libdir} -ltarn' 'Libs.private: -lxxhash -lm -pthread' \
+	    'Libs: -L$${libdir} -ltarn' 'Libs.private: -lxxhash -lzstd -lz -lm -pthread' \
 	    'Cflags: -I$${includedir}' > "$(DESTDIR)$(LIBDIR)/pkgconfig/tarn.pc"
 
 # Packages: what they need is in tools/needs (packages).

@@ -3,11 +3,13 @@
  *     cc -o embed embed.c $(pkg-config --cflags --libs tarn)
  *     ./embed
  *
- * Stores an hour of a node's load and of four threads' performance, and asks for them.
+ * Stores an hour of a node's load and of four threads' performance, and asks for them. With a
+ * directory as argument, `./embed DIR` also writes a checkpoint there and reads it back.
  */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <tarn/files.h>
 #include <tarn/tarn.h>
 #include <time.h>
 
@@ -63,7 +65,25 @@ static int ask(struct tarn_store *store, int64_t now, struct tarn_error *err)
     return TARN_OK;
 }
 
-int main(void)
+/* Through files into a second store. */
+static int keep(struct tarn_store *store, const struct tarn_config *config, const char *directory,
+                struct tarn_error *err)
+{
+    struct tarn_files written, read;
+    struct tarn_store *other;
+    int r = tarn_checkpoint(store, directory, TARN_FORMAT_JSON, INT64_MAX, &written, err);
+
+    if (r < 0 || (r = tarn_open(&other, config, err)) < 0)
+        return r;
+    r = tarn_restore(other, directory, &read, err);
+    tarn_close(other);
+    if (r == TARN_OK)
+        printf("checkpoint: %" PRIu64 " samples written, %" PRIu64 " read back\n",
+               written.n_samples, read.n_samples);
+    return r;
+}
+
+int main(int argc, char **argv)
 {
     const struct tarn_metric metrics[] = {{"cpu_load", 60, TARN_AGG_NONE},
                                           {"flops_any", 60, TARN_AGG_SUM}};
@@ -89,6 +109,8 @@ int main(void)
         printf("\n%" PRIu64 " bytes in use\n", tarn_size(store));
         tarn_names_done(&names);
     }
+    if (r == TARN_OK && argc > 1)
+        r = keep(store, &config, argv[1], &err);
     tarn_close(store);
     return r < 0 ? failed(&err) : 0;
 }

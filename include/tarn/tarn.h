@@ -12,6 +12,8 @@
  * Strings are NUL-terminated UTF-8 and borrowed for the call. Time is Unix seconds. What a
  * function hands out in a struct is freed with the _done function of that struct.
  *
+ * Files are in <tarn/files.h>, the metrics of a job at its scopes in <tarn/load.h>.
+ *
  * Link with `pkg-config --cflags --libs tarn` (add --static for libtarn.a).
  */
 #ifndef TARN_TARN_H
@@ -30,10 +32,11 @@ extern "C" {
 enum {
     TARN_OK = 0,
     TARN_ENOMEM = -1,    /* no memory, or the store's cap is reached and nothing is left to free */
-    TARN_EIO = -2,       /* writing to a FILE failed */
-    TARN_EFORMAT = -3,   /* line protocol: a line was refused */
+    TARN_EIO = -2,       /* writing to a FILE or reading or writing files failed */
+    TARN_EFORMAT = -3,   /* a line was refused; a description is not what it should be */
     TARN_ERANGE = -4,    /* past a limit; a sample older than the retention */
     TARN_ENOTFOUND = -6, /* no such metric, host or level, or no series of that metric there */
+    TARN_ESTATE = -8,    /* files: the directory is in use by another process or call */
     TARN_EINVAL = -9     /* an argument is not usable */
 };
 

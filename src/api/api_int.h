@@ -12,6 +12,7 @@
 
 struct tarn_store {
     struct ta_store *store;
+    int64_t retention_s;
     struct ta_ingest *ingest; /* guarded by lines_lock: an ingest is one thread's */
     pthread_mutex_t lines_lock;
 };

@@ -113,6 +113,7 @@ int tarn_open(struct tarn_store **out, const struct tarn_config *config, struct 
     if (!s)
         return api_fail(err, TA_ENOMEM, NULL);
     pthread_mutex_init(&s->lines_lock, NULL);
+    s->retention_s = config->retention_s;
     int r = make_store(s, config, &why);
     if (r < 0) {
         tarn_close(s);

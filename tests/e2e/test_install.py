@@ -20,7 +20,8 @@ def stage(tmp_path_factory):
 def test_everything_is_installed_below_the_prefix(stage):
     found = {str(p.relative_to(stage)) for p in stage.rglob("*") if not p.is_dir()}
     for path in ("bin/tarn", "lib/libtarn.a", "lib/libtarn.so", "lib/libtarn.so.0",
-                 "lib/pkgconfig/tarn.pc", "include/tarn/tarn.h", "share/doc/tarn/config.md",
+                 "lib/pkgconfig/tarn.pc", "include/tarn/tarn.h",
+                 "include/tarn/files.h", "include/tarn/load.h", "share/doc/tarn/config.md",
                  "share/man/man1/tarn.1"):
         assert f"opt/tarn/{path}" in found
     assert all(p.startswith("opt/tarn/") for p in found)
@@ -50,9 +51,10 @@ def test_a_program_embeds_the_store(stage, tmp_path, kind):
         flags = [f"-L{tmp_path / 'lib'}" if f.startswith("-L") else f for f in flags]
     subprocess.run(["cc", "-Wall", "-Werror", "-o", tmp_path / "embed",
                     tarn.ROOT / "examples/embed.c", *flags], check=True)
-    out = subprocess.run([tmp_path / "embed"], env={**env, "LD_LIBRARY_PATH": str(lib)},
+    out = subprocess.run([tmp_path / "embed", tmp_path / "data"], env={**env, "LD_LIBRARY_PATH": str(lib)},
                          capture_output=True, text=True, timeout=60)
     assert out.returncode == 0, out.stderr
     assert "cpu_load: 61 values, one every 60 s" in out.stdout
     assert "flops_any of the node: 8.0" in out.stdout
+    assert "checkpoint: 65 samples written, 65 read back" in out.stdout
     assert "below the node: hwthread0 hwthread1 hwthread2 hwthread3" in out.stdout

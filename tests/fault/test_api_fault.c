@@ -4,6 +4,7 @@
  */
 #include "fault.h"
 
+#include <tarn/load.h>
 #include <tarn/tarn.h>
 
 #include <setjmp.h>
@@ -106,6 +107,44 @@ static int list_some(struct tarn_store *s)
     return r;
 }
 
+static const char cluster_json[] =
+    "{\"name\":\"c\",\"metricConfig\":[{\"name\":\"flops\",\"scope\":\"hwthread\","
+    "\"timestep\":60,\"aggregation\":\"sum\",\"unit\":{}}],\"subClusters\":[{\"name\":\"main\","
+    "\"nodes\":\"a\",\"topology\":{\"node\":[0,1],\"socket\":[[0,1]],\"core\":[[0],[1]]}}]}";
+
+/* A series that memory is refused for may be told as a problem instead. */
+static int load_some(struct tarn_store *s)
+{
+    static const char *const metric[] = {"flops"}, *const scope[] = {"node"};
+    const struct tarn_resource node = {.host = "a"};
+    const struct tarn_load_request request = {.subcluster = "main",
+                                              .resources = &node,
+                                              .n_resources = 1,
+                                              .metrics = metric,
+                                              .n_metrics = 1,
+                                              .scopes = scope,
+                                              .n_scopes = 1,
+                                              .from_s = T,
+                                              .to_s = T + 60};
+    struct tarn_cluster *cluster = NULL;
+    struct tarn_load_series series;
+    struct tarn_load *load = NULL;
+    double v = 0;
+
+    int r = tarn_cluster_open(&cluster, cluster_json, strlen(cluster_json), NULL);
+    if (r == TARN_OK)
+        r = tarn_load_open(&load, s, cluster, &request, NULL);
+    if (r == TARN_OK && (r = tarn_load_next(load, &series, NULL)) > 0)
+        assert_true(tarn_load_values(load, &v, 1) == 1 && v == 5);
+    else if (r == 0) {
+        assert_non_null(tarn_load_problem(load, 0));
+        r = TARN_ENOMEM;
+    }
+    tarn_load_close(load);
+    tarn_cluster_close(cluster);
+    return r;
+}
+
 static int free_some(struct tarn_store *s)
 {
     const struct tarn_path used = {"c", "b", NULL, NULL}, root = {0};
@@ -134,6 +173,8 @@ static int live(void)
     }
     if (r >= 0)
         r = list_some(s);
+    if (r >= 0)
+        r = load_some(s);
     if (r >= 0)
         r = free_some(s);
     tarn_close(s);
