@@ -3,39 +3,55 @@ let token = sessionStorage.getItem("tarn-token") || "";
 
 export function setToken(text) {
   token = text.trim();
-  sessionStorage.setItem("tarn-token", token);
+  if (token) sessionStorage.setItem("tarn-token", token);
+  else sessionStorage.removeItem("tarn-token");
 }
+export const hasToken = () => token !== "";
 
-async function ask(path, body) {
+async function ask(path, body, signal) {
   const headers = token ? { Authorization: "Bearer " + token } : {};
-  const answer = await fetch(path, body === undefined ? { headers }
-    : { method: "POST", headers, body: JSON.stringify(body) });
+  const answer = await fetch(path, body === undefined ? { headers, signal }
+    : { method: "POST", headers, signal, body: JSON.stringify(body) });
   if (!answer.ok) {
-    const error = new Error((await answer.text()).slice(0, 300) || answer.statusText);
+    const error = new Error(reason(await answer.text()) || answer.statusText);
     error.status = answer.status;
     throw error;
   }
   return answer;
 }
 
-export const hosts = async () => (await (await ask("/api/tree")).json()).hosts;
-
-export async function series(cluster, host) {
-  const where = new URLSearchParams({ cluster, host });
-  return (await (await ask("/api/tree?" + where)).json()).series;
+// Errors come as text or as {"error": text}.
+function reason(text) {
+  try {
+    return String(JSON.parse(text).error || text).slice(0, 300);
+  } catch {
+    return text.slice(0, 300);
+  }
 }
 
-export const health = async (cluster, nodes, metrics) =>
-  (await ask("/api/health", { cluster, nodes, "metric-names": metrics })).json();
+const json = async (...of) => (await ask(...of)).json();
 
-export const query = async (body) => (await ask("/api/query", body)).json();
+export const hosts = async (signal) => (await json("/api/tree", undefined, signal)).hosts;
 
-// name -> sum over its labels
-export async function numbers() {
-  const sums = new Map();
-  for (const line of (await (await ask("/metrics")).text()).split("\n")) {
-    const found = /^([a-z_]+)(?:\{.*\})? (\S+)$/.exec(line);
-    if (found) sums.set(found[1], (sums.get(found[1]) || 0) + Number(found[2]));
+export async function series(cluster, host, signal) {
+  const where = new URLSearchParams({ cluster, host });
+  return (await json("/api/tree?" + where, undefined, signal)).series;
+}
+
+export const health = (cluster, nodes, metrics, signal) =>
+  json("/api/health", { cluster, nodes, "metric-names": metrics }, signal);
+
+export const query = (body, signal) => json("/api/query", body, signal);
+
+// Samples of Prometheus' text format: name -> [{labels, value}].
+export async function numbers(signal) {
+  const found = new Map();
+  for (const line of (await (await ask("/metrics", undefined, signal)).text()).split("\n")) {
+    const m = /^([a-z_0-9]+)(?:\{(.*)\})? (\S+)$/.exec(line);
+    if (!m) continue;
+    if (!found.has(m[1])) found.set(m[1], []);
+    const labels = Object.fromEntries([...(m[2] || "").matchAll(/([a-z_]+)="((?:[^"\\]|\\.)*)"/g)].map((l) => [l[1], l[2]]));
+    found.get(m[1]).push({ labels, value: Number(m[3]) });
   }
-  return sums;
+  return found;
 }

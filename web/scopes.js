@@ -1,5 +1,5 @@
-// The levels of a host: a stored element is a type and its id in one word ("hwthread12").
-const TYPES = ["socket", "memoryDomain", "core", "hwthread", "accelerator"];
+// The levels of hosts: a stored element is a type and its id in one word ("hwthread12").
+export const TYPES = ["node", "socket", "memoryDomain", "core", "hwthread", "accelerator"];
 
 export function split(element) {
   if (!element) return { type: "node", id: "" };
@@ -7,18 +7,30 @@ export function split(element) {
   return { type, id: element.slice(type.length) };
 }
 
-// type -> metric -> ids, in the order of the listing
-export function levels(series) {
-  const out = new Map();
-  for (const s of series) {
-    if (s.subtype) continue;
-    const { type, id } = split(s.type);
-    if (!out.has(type)) out.set(type, new Map());
-    const metrics = out.get(type);
-    if (!metrics.has(s.metric)) metrics.set(s.metric, { freq: s.freq, ids: [] });
-    metrics.get(s.metric).ids.push(id);
+const rank = (type) => TYPES.includes(type) ? TYPES.indexOf(type) : TYPES.length;
+
+// Listings of hosts -> type -> metric -> {freq, ids, below}. What a host has only further down is asked for as a
+// node's value too: the store aggregates it; `below` names where from.
+export function levels(listings) {
+  const found = new Map();
+  for (const series of listings)
+    for (const s of series) {
+      if (s.subtype) continue;
+      const { type, id } = split(s.type);
+      if (!found.has(type)) found.set(type, new Map());
+      const metrics = found.get(type);
+      if (!metrics.has(s.metric)) metrics.set(s.metric, { freq: s.freq, ids: new Set() });
+      metrics.get(s.metric).ids.add(id);
+    }
+  const out = new Map([["node", new Map(found.get("node") || [])]]);
+  for (const type of [...found.keys()].sort((a, b) => rank(a) - rank(b))) {
+    for (const [metric, m] of found.get(type)) {
+      m.ids = [...m.ids].sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
+      if (!out.get("node").has(metric)) out.get("node").set(metric, { freq: m.freq, ids: [], below: type });
+    }
+    if (type !== "node") out.set(type, found.get(type));
   }
-  for (const metrics of out.values())
-    for (const m of metrics.values()) m.ids.sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
+  for (const [type, metrics] of out)
+    out.set(type, new Map([...metrics].sort((a, b) => a[0] < b[0] ? -1 : 1)));
   return out;
 }
