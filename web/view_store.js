@@ -72,7 +72,7 @@ function paint(n, before, title, board, spark) {
   title.replaceChildren("Store", make("span", { className: "note", textContent: `tarn ${version}, up for ${span(Date.now() / 1000 - n.get("start_time_seconds"))}` }));
   const rate = n.rate("ingest_samples_total", before);
   const panels = [ingest(n, rate, spark), memory(n), log(n, before), checkpoint(n)];
-  if (n.has("archive_last_time_seconds")) panels.push(archive(n));
+  if (n.has("cleanup_runs_total")) panels.push(archive(n));
   panels.push(http(n, before));
   if (n.has("nats_connected")) panels.push(nats(n, before));
   panels.push(start(n));
@@ -112,14 +112,16 @@ function checkpoint(n) {
   const last = n.get("checkpoint_last_time_seconds");
   const state = n.get("checkpoint_running") ? ["full", "being written"] : failed ? ["partial", `${whole(failed)} failed`] : undefined;
   return panel("Last checkpoint", state, ago(last), last ? [["At", moment(last)], ["Took", span(n.get("checkpoint_last_duration_seconds"))],
-    ["Size", `${bytes(n.get("checkpoint_last_bytes"))} in ${whole(n.get("checkpoint_last_files"))} files`]] : [["Since the start", "none; the log has all"]]);
+    ["Size", `${bytes(n.get("checkpoint_last_bytes"))} in ${whole(n.get("checkpoint_last_files"))} files`]] : [["Until then", "the log has all"]]);
 }
 
 function archive(n) {
-  const failed = n.get("archives_failed_total");
-  const last = n.get("archive_last_time_seconds");
-  return panel("Last archive", failed ? ["partial", `${whole(failed)} failed`] : undefined, ago(last),
-    last ? [["At", moment(last)], ["Files", whole(n.get("archive_last_files"))]] : []);
+  const failed = n.get("cleanup_failed_total");
+  const last = n.get("cleanup_last_time_seconds");
+  const state = n.get("cleanup_running") ? ["full", "running"] : failed ? ["partial", `${whole(failed)} failed`] : undefined;
+  return panel("Last archive or clean-up", state, ago(last), last ? [["At", moment(last)], ["Took", span(n.get("cleanup_last_duration_seconds"))],
+    ["Checkpoint files", whole(n.get("cleanup_files_total"))], ["Rows archived", whole(n.get("archive_rows_total"))],
+    ["Parquet", bytes(n.get("archive_bytes_total"))], ["Set aside as damaged", whole(n.get("cleanup_damaged_total"))]] : []);
 }
 
 function http(n, before) {

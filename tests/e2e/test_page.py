@@ -195,7 +195,7 @@ def test_the_store_view_shows_the_numbers_of_metrics(demo, browser):
     assert shown["Hosts"] == "34" == numbers["tarn_hosts"]
     assert shown["Series"].replace(",", "") == numbers["tarn_series"]
     text = browser.text()
-    assert "of 954 MiB" in text and "Last checkpoint" in text and "good" not in numbers
+    assert "of 954 MiB" in text and "Last checkpoint" in text and "Last archive" in text
     browser.until("document.querySelector('.panel .main').textContent.endsWith('/s')", "a rate after a second reading")
     browser.picture("store")
     assert browser.console() == []
