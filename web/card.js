@@ -17,7 +17,8 @@ export class Card {
     const { cluster, hosts, scope } = this.of;
     const { freq, ids } = this.about;
     const mine = this.turn = (this.turn || 0) + 1;
-    const [from, to] = this.group.window.map((ms) => Math.floor(ms / 1000));
+    const from = Math.floor(this.group.window[0] / 1000);
+    const to = Math.ceil(this.group.window[1] / 1000) + 1; // a sample of this very second belongs to it
     // As many points of a line as the plot can show, fewer when lines cover each other; finer comes with the zoom.
     const n = Math.max(1, ids.length) * hosts.length;
     const wide = Math.max(240, this.plot.canvas.clientWidth) * (n > 64 ? 0.5 : n > 16 ? 1 : 2);
