@@ -133,8 +133,10 @@ soak: $(BUILD)/tests/fault/test_vault_powercut $(BUILD)/tests/fault/test_vault_i
 	$(BUILD)/tests/fault/test_vault_powercut 20000
 	$(BUILD)/tests/fault/test_vault_io 1
 	$(BUILD)/tests/fault/test_vault_memory 1
-	TARN_KILLS=1000 TARN_ACKS=10000 TARN_SYSKILL_DEPTH=11 $(PYTHON) -m pytest -q -s -p no:cacheprovider \
-	    tests/e2e/test_kill.py tests/e2e/test_ack_audit.py tests/e2e/test_syscall_kill.py
+	TARN_KILLS=1000 TARN_ACKS=10000 TARN_SYSKILL_DEPTH=11 TARN_STOPS=50 \
+	    $(PYTHON) -m pytest -q -s -p no:cacheprovider \
+	    tests/e2e/test_kill.py tests/e2e/test_ack_audit.py tests/e2e/test_syscall_kill.py \
+	    tests/e2e/test_clean_stop.py tests/e2e/test_open_files.py
 
 # Fuzz targets need clang; FUZZ_RUNS executions of each (0 = build and replay the corpus only).
 FUZZ_RUNS ?= 100000
