@@ -7,6 +7,9 @@ LIBDIR      ?= $(PREFIX)/lib
 INCLUDEDIR  ?= $(PREFIX)/include
 DOCDIR      ?= $(PREFIX)/share/doc/tarn
 MANDIR      ?= $(PREFIX)/share/man
+BASHCOMPDIR ?= $(PREFIX)/share/bash-completion/completions
+ZSHCOMPDIR  ?= $(PREFIX)/share/zsh/site-functions
+FISHCOMPDIR ?= $(PREFIX)/share/fish/vendor_completions.d
 INSTALL     ?= install
 VERSION     := 0.1.0
 SOVERSION   := 0
@@ -171,7 +174,8 @@ compile_commands.json:
 # Staged (DESTDIR) and relocatable (PREFIX, LIBDIR): what distributions and Spack drive.
 install: all
 	$(INSTALL) -d "$(DESTDIR)$(BINDIR)" "$(DESTDIR)$(LIBDIR)/pkgconfig" "$(DESTDIR)$(INCLUDEDIR)/tarn" \
-	    "$(DESTDIR)$(DOCDIR)" "$(DESTDIR)$(MANDIR)/man1"
+	    "$(DESTDIR)$(DOCDIR)" "$(DESTDIR)$(MANDIR)/man1" "$(DESTDIR)$(MANDIR)/man5" \
+	    "$(DESTDIR)$(BASHCOMPDIR)" "$(DESTDIR)$(ZSHCOMPDIR)" "$(DESTDIR)$(FISHCOMPDIR)"
 	$(INSTALL) -m 755 $(BUILD)/tarn "$(DESTDIR)$(BINDIR)/tarn"
 	$(INSTALL) -m 644 $(BUILD)/libtarn.a "$(DESTDIR)$(LIBDIR)/libtarn.a"
 	$(INSTALL) -m 755 $(BUILD)/libtarn.so "$(DESTDIR)$(LIBDIR)/libtarn.so.$(VERSION)"
@@ -179,7 +183,11 @@ install: all
 	ln -sf libtarn.so.$(SOVERSION) "$(DESTDIR)$(LIBDIR)/libtarn.so"
 	$(INSTALL) -m 644 include/tarn/*.h "$(DESTDIR)$(INCLUDEDIR)/tarn"
 	$(INSTALL) -m 644 doc/*.md README.md CHANGELOG.md LICENSE "$(DESTDIR)$(DOCDIR)"
-	$(INSTALL) -m 644 man/tarn.1 "$(DESTDIR)$(MANDIR)/man1/tarn.1"
+	$(INSTALL) -m 644 man/*.1 "$(DESTDIR)$(MANDIR)/man1"
+	$(INSTALL) -m 644 man/*.5 "$(DESTDIR)$(MANDIR)/man5"
+	$(BUILD)/tarn completion bash > "$(DESTDIR)$(BASHCOMPDIR)/tarn"
+	$(BUILD)/tarn completion zsh > "$(DESTDIR)$(ZSHCOMPDIR)/_tarn"
+	$(BUILD)/tarn completion fish > "$(DESTDIR)$(FISHCOMPDIR)/tarn.fish"
 	printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$(LIBDIR)' 'includedir=$(INCLUDEDIR)' '' 'Name: tarn' \
 	    'Description: in-memory store for the metrics of HPC clusters' 'Version: $(VERSION)' \
 	    'Libs: -L$${libdir} -ltarn' 'Libs.private: -lxxhash -lzstd -lz -lm -pthread' \

@@ -34,6 +34,11 @@ extern const struct ta_command ta_cmd_bench_size;
 extern const struct ta_command ta_cmd_rule_cleaner_run;
 extern const struct ta_command ta_cmd_rule_cleaner_list;
 extern const struct ta_command ta_cmd_rule_cleaner_explain;
+extern const struct ta_command ta_cmd_completion;
+
+/* All of them but ta_cmd_reference (commands.c). */
+extern const struct ta_command *const ta_commands[];
+extern const size_t ta_n_commands;
 
 /* What every run function does first: parses into *values. Returns true to go on; else *status
  * is the exit status: help was printed on stdout, or the usage error on stderr. Commands that

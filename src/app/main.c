@@ -5,27 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct ta_command *const commands[] = {
-    &ta_cmd_serve,
-    &ta_cmd_query,
-    &ta_cmd_archive,
-    &ta_cmd_bench_ingest,
-    &ta_cmd_bench_query,
-    &ta_cmd_bench_demo,
-    &ta_cmd_bench_size,
-    &ta_cmd_inspect,
-    &ta_cmd_convert,
-    &ta_cmd_rule_cleaner_run,
-    &ta_cmd_rule_cleaner_list,
-    &ta_cmd_rule_cleaner_explain,
-};
-
 static void print_commands(FILE *to)
 {
     fprintf(to, "usage: tarn COMMAND [flags]\n\n"
                 "An in-memory store for the metrics of HPC clusters.\n\n");
-    for (size_t i = 0; i < TA_COUNT(commands); i++)
-        fprintf(to, "  %-21s %s\n", commands[i]->name, commands[i]->summary);
+    for (size_t i = 0; i < ta_n_commands; i++)
+        fprintf(to, "  %-21s %s\n", ta_commands[i]->name, ta_commands[i]->summary);
     fprintf(to, "\n  --version             print the version\n"
                 "\n`tarn COMMAND --help` shows the flags of a command.\n");
 }
@@ -54,8 +39,8 @@ static int unknown(int argc, char **argv)
              argc > 1 && strcmp(argv[0], "bench") == 0 ? " " : "",
              argc > 1 && strcmp(argv[0], "bench") == 0 ? argv[1] : "");
     ta_nearest_init(&near, ta_str(wanted));
-    for (size_t i = 0; i < TA_COUNT(commands); i++)
-        ta_nearest_offer(&near, commands[i]->name);
+    for (size_t i = 0; i < ta_n_commands; i++)
+        ta_nearest_offer(&near, ta_commands[i]->name);
     fprintf(stderr, "tarn: unknown command \"%s\"", wanted);
     if (near.best)
         fprintf(stderr, "; did you mean `tarn %s`?", near.best);
@@ -84,11 +69,11 @@ int main(int argc, char **argv)
         print_commands(stdout);
         return TA_EXIT_OK;
     }
-    for (size_t i = 0; i < TA_COUNT(commands); i++) {
-        int words = match(commands[i]->name, argc - 1, argv + 1);
+    for (size_t i = 0; i < ta_n_commands; i++) {
+        int words = match(ta_commands[i]->name, argc - 1, argv + 1);
 
         if (words > 0)
-            return commands[i]->run(commands[i], argc - 1 - words, argv + 1 + words);
+            return ta_commands[i]->run(ta_commands[i], argc - 1 - words, argv + 1 + words);
     }
     return unknown(argc - 1, argv + 1);
 }

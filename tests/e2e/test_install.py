@@ -22,7 +22,9 @@ def test_everything_is_installed_below_the_prefix(stage):
     for path in ("bin/tarn", "lib/libtarn.a", "lib/libtarn.so", "lib/libtarn.so.0",
                  "lib/pkgconfig/tarn.pc", "include/tarn/tarn.h",
                  "include/tarn/files.h", "include/tarn/load.h", "share/doc/tarn/config.md",
-                 "share/man/man1/tarn.1"):
+                 "share/man/man1/tarn.1", "share/man/man1/tarn-serve.1", "share/man/man5/tarn.json.5",
+                 "share/bash-completion/completions/tarn", "share/zsh/site-functions/_tarn",
+                 "share/fish/vendor_completions.d/tarn.fish"):
         assert f"opt/tarn/{path}" in found
     assert all(p.startswith("opt/tarn/") for p in found)
     out = subprocess.run([stage / "opt/tarn/bin/tarn", "--version"], capture_output=True, text=True)

@@ -29,19 +29,6 @@ def test_version_and_help_go_to_stdout():
         assert r.returncode == 0 and "usage: tarn " + command in r.stdout and not r.stderr
 
 
-def test_the_manual_names_every_command_and_flag():
-    manual = (tarn.ROOT / "man" / "tarn.1").read_text()
-    commands = re.findall(r"^  ([a-z][a-z-]*(?: [a-z]+)?)  ", tarn.run("--help").stdout, re.M)
-    assert len(commands) >= 6
-    for command in commands:
-        heading = f".Ss tarn {command}\n"
-        assert heading in manual, command
-        section = manual.split(heading)[1].split(".Ss ")[0]
-        help_text = tarn.run(*command.split(), "--help").stdout
-        for flag in re.findall(r"^  --([a-z-]+)", help_text, re.M):
-            assert flag == "help" or f".It Fl -{flag}" in section, f"{command} --{flag}"
-
-
 @pytest.mark.parametrize("args,words", [
     ([], "usage"),
     (["serv"], "did you mean `tarn serve`"),

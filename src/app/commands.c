@@ -1,0 +1,20 @@
+/* commands.c - all subcommands, in the order in which `tarn --help` lists them. */
+#include "app/command.h"
+
+const struct ta_command *const ta_commands[] = {
+    &ta_cmd_serve,
+    &ta_cmd_query,
+    &ta_cmd_archive,
+    &ta_cmd_bench_ingest,
+    &ta_cmd_bench_query,
+    &ta_cmd_bench_demo,
+    &ta_cmd_bench_size,
+    &ta_cmd_inspect,
+    &ta_cmd_convert,
+    &ta_cmd_rule_cleaner_run,
+    &ta_cmd_rule_cleaner_list,
+    &ta_cmd_rule_cleaner_explain,
+    &ta_cmd_completion,
+};
+
+const size_t ta_n_commands = TA_COUNT(ta_commands);
