@@ -170,3 +170,60 @@ def test_duckdb_reads_jobs(jobs):
 def test_polars_reads_jobs(jobs):
     polars = pytest.importorskip("polars")
     assert_jobs(polars.read_parquet(jobs).to_dicts())
+
+
+@pytest.fixture(scope="module")
+def states(tmp_path_factory):
+    """States of nodes moved by tests/unit/test_node_retention.c: state i has memory_allocated i + 1."""
+    program = BUILD / "tests/unit/test_node_retention"
+    if not program.exists():
+        pytest.skip(f"{program} is not built")
+    where = tmp_path_factory.mktemp("states")
+    made = subprocess.run(
+        [program],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "TARN_NODE_PARQUET_SAMPLE": str(where)},
+    )
+    return where / made.stdout.strip()
+
+
+def assert_states(rows):
+    """The formulas of the test's database; in the order that the file declares."""
+    assert len(rows) > 1500
+    order = [(r["cluster"], r["subcluster"], r["hostname"], r["time_stamp"]) for r in rows]
+    assert order == sorted(order)
+    for row in rows:
+        i = row["memory_allocated"] - 1
+        node = i % 10
+        metrics = '{"missing":["m%d"]}' % (i % 9) if i % 4 > 1 else None
+        stray = i % 50 == 49
+        assert row == {
+            "time_stamp": 1700000000 + i // 10 * 60,
+            "node_state": ["allocated", "idle", "down"][i % 3],
+            "health_state": ["full", "partial"][i % 2],
+            "health_metrics": metrics,
+            "cpus_allocated": i % 64,
+            "memory_allocated": i + 1,
+            "gpus_allocated": i % 4,
+            "jobs_running": i % 5,
+            "hostname": "" if stray else "n%04d" % (node * 7 % 10),
+            "cluster": "" if stray else "c%d" % (node % 2),
+            "subcluster": "" if stray else "s%d" % (node % 3),
+        }
+
+
+def test_pyarrow_reads_states_of_nodes_in_the_declared_order(states):
+    assert_states(pq.read_table(states, page_checksum_verification=True).to_pylist())
+    meta = pq.ParquetFile(states).metadata
+    names = [meta.schema.column(i).name for i in range(meta.num_columns)]
+    sorting = [names[c.column_index] for c in meta.row_group(0).sorting_columns]
+    assert sorting == ["cluster", "subcluster", "hostname", "time_stamp"]
+
+
+def test_duckdb_and_polars_read_states_of_nodes(states):
+    duckdb = pytest.importorskip("duckdb")
+    polars = pytest.importorskip("polars")
+    assert_states(duckdb.sql(f"select * from read_parquet('{states}')").to_arrow_table().to_pylist())
+    assert_states(polars.read_parquet(states).to_dicts())
