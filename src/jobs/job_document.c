@@ -233,6 +233,7 @@ static int write_metric(struct part *p, struct ta_err *err)
     finer = coarsest(p);
     if (r < 0 || finer == p->n_scopes)
         return r;
+    p->tally->has_series = true;
     r = ta_document_metric(p->w, p->metric->name, err);
     for (size_t i = 0; r >= 0 && i < p->n_scopes; i++) {
         if (p->surveys[i].n_series > 0)

@@ -21,7 +21,8 @@ struct ta_stats ta_series_stats(struct ta_stats s);
 struct ta_job_tally {
     double sum_of_avgs, min, max;
     size_t n_series;  /* at node scope */
-    bool has_samples; /* at any scope */
+    bool has_series;  /* at any scope */
+    bool has_samples; /* any of them */
 };
 
 void ta_job_tally_init(struct ta_job_tally *t);

@@ -27,6 +27,8 @@ int ta_job_load_check(const struct ta_job_load *load, struct ta_err *err)
 {
     if (load->stop && atomic_load_explicit(load->stop, memory_order_relaxed))
         return ta_fail(err, TA_ECANCELED, "stopped while a job was read");
+    if (load->clock && ta_mono_ns(load->clock) > load->deadline_ns)
+        return ta_fail(err, TA_ERANGE, "reading the job took longer than it may");
     return TA_OK;
 }
 
@@ -47,6 +49,7 @@ static int tally_metric(const struct ta_job_load *load, struct ta_str metric,
     while (r >= 0 && (r = src->next(src, &one, err)) > 0) {
         r = src->stats(src, &stats, err);
         if (r >= 0) {
+            tally->has_series = true;
             tally->has_samples = tally->has_samples || !isnan(stats.avg);
             ta_job_tally_add(tally, ta_stats_archived(stats));
             r = ta_job_load_check(load, err);

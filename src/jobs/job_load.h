@@ -5,6 +5,7 @@
 #ifndef TARN_JOBS_JOB_LOAD_H
 #define TARN_JOBS_JOB_LOAD_H
 
+#include "base/clock.h"
 #include "jobs/job_figures.h"
 #include "jobs/job_source.h"
 #include "jobs/load_plan.h"
@@ -18,6 +19,8 @@ struct ta_job_load {
     size_t n_metrics;
     struct ta_load_rules rules;
     struct ta_alloc *alloc;
+    struct ta_clock *clock;  /* NULL: takes as long as it takes */
+    int64_t deadline_ns;     /* of its monotonic time; TA_ERANGE when it is over */
     const atomic_bool *stop; /* true: give up with TA_ECANCELED, within a series; NULL: never */
 };
 
@@ -25,7 +28,7 @@ struct ta_job_load {
 const struct ta_cluster_metric **ta_metrics_by_name(const struct ta_cluster *cluster,
                                                     struct ta_arena *arena);
 
-/* TA_ECANCELED when it is time to stop. */
+/* TA_ECANCELED when it is time to stop, TA_ERANGE when it is too late to go on. */
 int ta_job_load_check(const struct ta_job_load *load, struct ta_err *err);
 
 /* A series' statistics as they are archived. */
