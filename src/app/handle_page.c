@@ -1,5 +1,5 @@
-/* handle_page.c - GET / and /web/...: the page's files. Open to anybody: they hold no data, and what
- * they ask of the API needs a token like any other client. */
+/* handle_page.c - GET / and /web/...: the page's files; GET /openapi.json: the description of all routes.
+ * Open to anybody: they hold no data, and what they ask of the API needs a token like any other client. */
 #include "app/page.h"
 #include "app/routes.h"
 
@@ -24,10 +24,9 @@ static const struct ta_page_file *find(struct ta_str name)
     return NULL;
 }
 
-static int end(struct ta_http_req *req, struct ta_err *err)
+static int give(struct ta_http_req *req, const struct ta_page_file *file, struct ta_err *err)
 {
-    struct ta_str name = ta_http_subpath(req), known = ta_http_header(req, "If-None-Match");
-    const struct ta_page_file *file = find(name.len ? name : ta_str("index.html"));
+    struct ta_str known = ta_http_header(req, "If-None-Match");
     int r = TA_OK;
 
     if (!file)
@@ -43,4 +42,17 @@ static int end(struct ta_http_req *req, struct ta_err *err)
     return ta_http_reply(req, 200, file->type, (struct ta_str){(const char *)file->at, file->len});
 }
 
-const struct ta_http_handler ta_handle_page = {.end = end};
+static int page(struct ta_http_req *req, struct ta_err *err)
+{
+    struct ta_str name = ta_http_subpath(req);
+
+    return give(req, find(name.len ? name : ta_str("index.html")), err);
+}
+
+static int openapi(struct ta_http_req *req, struct ta_err *err)
+{
+    return give(req, find(ta_str("openapi.json")), err);
+}
+
+const struct ta_http_handler ta_handle_page = {.end = page};
+const struct ta_http_handler ta_handle_openapi = {.end = openapi};

@@ -26,6 +26,7 @@ static const struct {
     {"/readyz", TA_HTTP_GET, NEED_NOTHING, &ta_handle_ready, NULL},
     {"/healthz", TA_HTTP_GET, NEED_NOTHING, &ta_handle_alive, NULL},
     {"/metrics", TA_HTTP_GET, NEED_METRICS, &ta_handle_metrics, NULL},
+    {"/openapi.json", TA_HTTP_GET, NEED_NOTHING, &ta_handle_openapi, NULL},
     {"/", TA_HTTP_GET, NEED_PAGE, &ta_handle_page, NULL},
     {"/web", TA_HTTP_GET, NEED_PAGE, &ta_handle_page, NULL},
 };

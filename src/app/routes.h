@@ -66,6 +66,7 @@ extern const struct ta_http_handler ta_handle_checkpoint;
 extern const struct ta_http_handler ta_handle_metrics;
 extern const struct ta_http_handler ta_handle_tree;
 extern const struct ta_http_handler ta_handle_page;
+extern const struct ta_http_handler ta_handle_openapi;
 
 /* For handlers that need all that is stored: TA_OK, or, while it is being loaded, TA_ECANCELED (the server's
  * 503) with how far it is. */
