@@ -168,7 +168,7 @@ int ta_job_parquet_begin(struct ta_job_parquet_writer **out, const struct ta_job
         .place = conf->place,
         .state = conf->state,
         .under = w->under,
-        .prefix = "cc-archive",
+        .prefix = TA_JOB_PARQUET_PREFIX,
         .date = conf->date,
         .file_mode = conf->file_mode,
         .schema = &ta_job_parquet_schema,
@@ -406,6 +406,24 @@ int ta_job_parquet_put(struct ta_job_parquet_writer *w, const struct ta_job *job
     w->bytes += ROW_BYTES + w->json.len + data_bytes + job->cluster.len + job->subcluster.len +
                 job->partition.len + job->project.len + job->user.len + job->state.len;
     return TA_OK;
+}
+
+int ta_job_parquet_finish_moved(struct ta_job_parquet_writer *w, unsigned *number,
+                                struct ta_moved_rows *moved, struct ta_err *err)
+{
+    char name[TA_EXPORT_NAME];
+
+    if (w->is_broken)
+        return ta_fail(err, TA_ESTATE, "%s: an earlier write failed", w->file.path);
+    int r = ta_export_finish(&w->file, err);
+    if (r >= 0)
+        r = ta_export_name(&w->conf, number, name, err);
+    if (r >= 0)
+        r = ta_moved_rows_commit(moved, name, err);
+    if (r < 0)
+        return r;
+    w->file.is_there = false; /* it belongs to the record now */
+    return ta_moved_rows_publish(moved, &w->conf, number, err);
 }
 
 int ta_job_parquet_finish(struct ta_job_parquet_writer *w, unsigned *number,

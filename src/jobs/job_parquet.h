@@ -15,6 +15,7 @@
 
 #include "jobs/export_file.h"
 #include "jobs/job.h"
+#include "jobs/moved_rows.h"
 
 enum ta_job_column {
     TA_JOB_COL_JOB_ID,
@@ -48,6 +49,8 @@ enum ta_job_column {
     TA_JOB_COL_ID,
     TA_JOB_COLUMNS
 };
+
+#define TA_JOB_PARQUET_PREFIX "cc-archive"
 
 extern const struct ta_pq_schema ta_job_parquet_schema;
 
@@ -84,6 +87,10 @@ uint64_t ta_job_parquet_rows(const struct ta_job_parquet_writer *w);
  * "". Until this succeeded, no source may go. */
 int ta_job_parquet_finish(struct ta_job_parquet_writer *w, unsigned *number,
                           char out_name[static TA_EXPORT_NAME], struct ta_err *err);
+/* The same for a file that has rows, when its jobs are going to leave: `moved` lists them, sealed, and is recorded
+ * before the file is published. */
+int ta_job_parquet_finish_moved(struct ta_job_parquet_writer *w, unsigned *number,
+                                struct ta_moved_rows *moved, struct ta_err *err);
 void ta_job_parquet_free(struct ta_job_parquet_writer *w); /* NULL is fine; unfinished: no file */
 
 #endif

@@ -205,6 +205,50 @@ int ta_moved_rows_open(struct ta_moved_rows *m, struct ta_vfs *vfs, const char *
     return r < 0 ? r : 1;
 }
 
+int ta_moved_rows_publish(struct ta_moved_rows *m, const struct ta_export_conf *conf,
+                          unsigned *number, struct ta_err *err)
+{
+    struct ta_arc_place *place = conf->place;
+    char path[TA_EXPORT_PATH];
+    char name[TA_EXPORT_NAME];
+
+    int r = ta_export_path(path, conf->state, err);
+    if (r < 0)
+        return r;
+    for (;;) {
+        struct ta_err why = {0};
+        r = place->publish(place, path, m->name, &why);
+        if (r >= 0)
+            return TA_OK;
+        if (r != TA_EEXIST || place->exists(place, m->name, NULL) <= 0)
+            return ta_fail(err, r, "%s", why.text);
+        r = ta_export_name(conf, number, name, err);
+        if (r >= 0)
+            r = ta_moved_rows_commit(m, name, err);
+        if (r < 0)
+            return r;
+    }
+}
+
+int ta_moved_rows_settle(struct ta_moved_rows *m, const struct ta_export_conf *conf,
+                         unsigned *number, struct ta_err *err)
+{
+    char path[TA_EXPORT_PATH];
+    struct ta_err why = {0};
+    struct ta_stat st;
+
+    int r = ta_export_path(path, conf->state, err);
+    if (r < 0)
+        return r;
+    r = conf->vfs->stat(conf->vfs, path, &st, &why);
+    if (r == TA_ENOTFOUND)
+        return conf->place->exists(conf->place, m->name, err);
+    if (r < 0)
+        return ta_fail(err, r, "%s", why.text);
+    r = ta_moved_rows_publish(m, conf, number, err);
+    return r < 0 ? r : 1;
+}
+
 int ta_moved_rows_forget(struct ta_moved_rows *m, struct ta_err *err)
 {
     char path[TA_EXPORT_PATH];

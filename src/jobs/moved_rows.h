@@ -44,10 +44,19 @@ int ta_moved_rows_seal(struct ta_moved_rows *m, struct ta_err *err);
 /* Writes the record of a sealed or opened list, in place of one that is there: the file is going to be `name`. */
 int ta_moved_rows_commit(struct ta_moved_rows *m, const char *name, struct ta_err *err);
 
+/* Publishes the temporary file of the export under the recorded name. If somebody else has that, the next free one is
+ * recorded and taken; *number as in ta_export_name. */
+int ta_moved_rows_publish(struct ta_moved_rows *m, const struct ta_export_conf *conf,
+                          unsigned *number, struct ta_err *err);
+
 /* Opens what an earlier run left: 1 = there is a record and its list is whole, 0 = there is none. TA_EFORMAT: the
  * list is not the one of the record. */
 int ta_moved_rows_open(struct ta_moved_rows *m, struct ta_vfs *vfs, const char *state,
                        struct ta_alloc *alloc, struct ta_err *err);
+/* After open: 1 = the file is published, now if not before; the listed rows go. 0 = it was, and is there no more: the
+ * rows stay, to be exported again, and the list is to be forgotten. */
+int ta_moved_rows_settle(struct ta_moved_rows *m, const struct ta_export_conf *conf,
+                         unsigned *number, struct ta_err *err);
 /* After open or rewind: 1 = *out filled, 0 = end. */
 int ta_moved_rows_next(struct ta_moved_rows *m, struct ta_moved_row *out, struct ta_err *err);
 /* From the first row on, also after seal. */

@@ -87,31 +87,6 @@ static int delete_moved(const struct ta_node_retention *conf, struct ta_moved_ro
     return r;
 }
 
-/* Publishes the file of a recorded list under the recorded name, or the next free one, which is recorded first. */
-static int publish(const struct ta_export_conf *conf, struct ta_moved_rows *moved, unsigned *number,
-                   struct ta_err *err)
-{
-    char path[TA_EXPORT_PATH];
-    char name[TA_EXPORT_NAME];
-
-    int r = ta_export_path(path, conf->state, err);
-    if (r < 0)
-        return r;
-    for (;;) {
-        struct ta_err why = {0};
-        r = conf->place->publish(conf->place, path, moved->name, &why);
-        if (r >= 0)
-            return TA_OK;
-        if (r != TA_EEXIST || conf->place->exists(conf->place, moved->name, NULL) <= 0)
-            return ta_fail(err, r, "%s", why.text);
-        r = ta_export_name(conf, number, name, err);
-        if (r >= 0)
-            r = ta_moved_rows_commit(moved, name, err);
-        if (r < 0)
-            return r;
-    }
-}
-
 /* From the record on: the same after a crash as at once. */
 static int complete(const struct ta_node_retention *conf, struct ta_moved_rows *moved,
                     struct ta_node_retained *out, struct ta_err *err)
@@ -126,33 +101,13 @@ static int resume(const struct ta_node_retention *conf, const struct ta_export_c
                   unsigned *number, struct ta_node_retained *out, struct ta_err *err)
 {
     struct ta_moved_rows moved;
-    struct ta_err why = {0};
-    char path[TA_EXPORT_PATH];
-    struct ta_stat st;
 
     int r = ta_moved_rows_open(&moved, conf->vfs, conf->state, conf->alloc, err);
-    if (r > 0)
-        r = ta_export_path(path, conf->state, err);
-    else
-        goto out;
-    if (r < 0)
-        goto out;
-    r = conf->vfs->stat(conf->vfs, path, &st, &why);
-    if (r >= 0) {
-        r = publish(export, &moved, number, err);
-    } else if (r == TA_ENOTFOUND) {
-        /* Published, and the file is there. If it is not, nobody may delete its rows: they are exported again. */
-        r = export->place->exists(export->place, moved.name, err);
-        if (r == 0) {
-            r = ta_moved_rows_forget(&moved, err);
-            goto out;
-        }
-    } else {
-        r = ta_fail(err, r, "%s", why.text);
+    if (r > 0) {
+        r = ta_moved_rows_settle(&moved, export, number, err);
+        if (r >= 0)
+            r = r > 0 ? complete(conf, &moved, out, err) : ta_moved_rows_forget(&moved, err);
     }
-    if (r >= 0)
-        r = complete(conf, &moved, out, err);
-out:
     ta_moved_rows_done(&moved);
     return r < 0 ? r : TA_OK;
 }
@@ -193,7 +148,7 @@ static int move_file(const struct ta_node_retention *conf, const struct ta_expor
     if (r < 0)
         goto out;
     file.is_there = false; /* it belongs to the record now */
-    r = publish(export, &moved, number, err);
+    r = ta_moved_rows_publish(&moved, export, number, err);
     if (r < 0)
         goto out;
     out->exported += file.rows;
