@@ -2,7 +2,18 @@
 
 #include "app/generator.h"
 
-enum need { NEED_READ, NEED_WRITE, NEED_INFLUX, NEED_ADMIN, NEED_METRICS, NEED_NOTHING, NEED_PAGE };
+enum need {
+    NEED_READ,
+    NEED_WRITE,
+    NEED_INFLUX,
+    NEED_ADMIN,
+    NEED_METRICS,
+    NEED_NOTHING,
+    NEED_PAGE,
+    NEED_JOBS
+};
+
+#define JOB_ROUTE(verb, is_user) (&(const struct ta_job_route){verb, is_user})
 
 static const struct {
     const char *path;
@@ -30,7 +41,7 @@ static const struct {
     {"/", TA_HTTP_GET, NEED_PAGE, &ta_handle_page, NULL},
     {"/web", TA_HTTP_GET, NEED_PAGE, &ta_handle_page, NULL},
 };
-_Static_assert(TA_COUNT(rows) <= TA_ROUTES_MAX, "room for every route");
+_Static_assert(TA_COUNT(rows) + TA_JOB_ROUTES <= TA_ROUTES_MAX, "room for every route");
 
 static uint32_t role_bits(const struct ta_conf_strings *roles)
 {
@@ -75,5 +86,7 @@ size_t ta_routes_make(struct ta_http_route *routes, const struct ta_config *conf
             .data = (void *)(uintptr_t)rows[i].data, /* only read */
         };
     }
+    if (config->main.db[0])
+        n += ta_job_routes_make(routes + n);
     return n;
 }

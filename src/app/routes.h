@@ -9,6 +9,10 @@
  *     POST       /api/free         handle_free.c
  *     GET        /api/debug        handle_debug.c
  *     GET        /api/tree         handle_tree.c        (ours: doc/page.md)
+ *     various    /api/jobs/...     handle_jobs.c        (with main.db, as the next three: doc/jobs.md)
+ *     DELETE     /api/tags         handle_jobs.c
+ *     POST, PUT  /api/nodestate    handle_jobs.c        (POST /api/healthcheck is the same)
+ *     GET        /userapi/jobs     handle_jobs.c
  *     GET        /api/healthcheck  generator.c
  *     POST       /api/health       generator.c          (ours: the same for browsers)
  *     POST       /api/checkpoint   handle_checkpoint.c  (ours)
@@ -23,13 +27,14 @@
 #define TARN_APP_ROUTES_H
 
 #include "app/conf.h"
+#include "app/job_call.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "net/http.h"
 #include "query/request.h"
 #include "store/store.h"
 
-enum { TA_ROUTES_MAX = 32, TA_WORKERS_MAX = 64 };
+enum { TA_ROUTES_MAX = 40, TA_JOB_ROUTES = 12, TA_WORKERS_MAX = 64 };
 
 struct ta_clusters;
 struct ta_line_tag;
@@ -37,6 +42,7 @@ struct ta_safe;
 struct ta_ingest;
 struct ta_ingest_totals;
 struct ta_own_metrics;
+struct ta_job_desk;
 
 /* One per server; ta_http_app() of every handler. Immutable while requests run. */
 struct ta_app {
@@ -51,7 +57,9 @@ struct ta_app {
     struct ta_alloc *alloc; /* a budget for what requests hold beside their arena */
     struct ta_query_limits query_limits;
     size_t line_bytes_max;
-    const struct ta_line_tag *influx_tags; /* of the configuration */
+    struct ta_job_desk *jobs;                  /* used by its routes alone */
+    const struct ta_conf_strings *api_allowed; /* addresses that may use them */
+    const struct ta_line_tag *influx_tags;     /* of the configuration */
     size_t n_influx_tags;
 };
 
@@ -66,6 +74,18 @@ extern const struct ta_http_handler ta_handle_checkpoint;
 extern const struct ta_http_handler ta_handle_metrics;
 extern const struct ta_http_handler ta_handle_tree;
 extern const struct ta_http_handler ta_handle_page;
+extern const struct ta_http_handler ta_handle_jobs;
+
+/* The data of a route about jobs. */
+struct ta_job_route {
+    const char *path;
+    unsigned methods;
+    enum ta_job_verb verb; /* LIST with a path below is GET, TAG by DELETE is UNTAG */
+    bool is_user;          /* /userapi: the token's user's jobs alone */
+};
+
+/* Those rows: TA_JOB_ROUTES. (job_routes.c) */
+size_t ta_job_routes_make(struct ta_http_route *routes);
 extern const struct ta_http_handler ta_handle_openapi;
 
 /* For handlers that need all that is stored: TA_OK, or, while it is being loaded, TA_ECANCELED (the server's

@@ -250,6 +250,8 @@ int ta_server_open(struct ta_server *s, const struct ta_config *config, struct t
                              .own = &s->own,
                              .clusters = &s->clusters,
                              .safe = &s->safe,
+                             .jobs = &s->jobs,
+                             .api_allowed = &config->main.api_allowed,
                              .influx_tags = config->tarn.influx_tags,
                              .n_influx_tags = config->tarn.n_influx_tags,
                              .line_bytes_max = limits->line_bytes};
@@ -294,6 +296,25 @@ static int start_nats(struct ta_server *s, struct ta_err *err)
     return ta_nats_inputs_start(&s->nats, s->config, &common, &ta_vfs_posix, err);
 }
 
+/* The database is opened here and not before privileges are dropped: it is written. */
+static int start_jobs(struct ta_server *s, struct ta_err *err)
+{
+    const struct ta_job_place place = {
+        .clusters = &s->clusters,
+        .store = s->store,
+        .clock = s->clock,
+        .log = s->log,
+        .alloc = &s->requests.alloc,
+        .bytes_max = s->config->tarn.limits.request_memory_bytes,
+    };
+    int r;
+
+    if (!s->config->main.db[0])
+        return TA_OK;
+    r = ta_job_desk_open(&s->jobs, &place, s->config->main.db, err);
+    return r < 0 ? r : ta_job_desk_start(&s->jobs, err);
+}
+
 int ta_server_start(struct ta_server *s, struct ta_err *err)
 {
     int r = ta_rest_global_init(err); /* the backend and buckets are asked by threads */
@@ -312,6 +333,8 @@ int ta_server_start(struct ta_server *s, struct ta_err *err)
     if (r == TA_OK)
         r = ta_cleanup_task_start(&s->cleanup, s->config, &s->safe, &s->protector, s->clock, s->log,
                                   err);
+    if (r == TA_OK)
+        r = start_jobs(s, err);
     if (r == TA_OK)
         r = start_nats(s, err);
     return r < 0 ? r : ta_http_server_start(s->http, err);
@@ -385,6 +408,7 @@ int ta_server_stop(struct ta_server *s, uint32_t deadline_ms, int *out_cut, stru
     /* First: what comes from now on, somebody else takes or the next life. */
     ta_nats_inputs_end(&s->nats);
     *out_cut = ta_http_server_stop(s->http, deadline_ms);
+    ta_job_desk_stop(&s->jobs);
     ta_cleanup_task_stop(&s->cleanup);
     ta_keeper_stop(&s->keeper);
     return ta_safe_stop(&s->safe, true, err);
@@ -394,6 +418,9 @@ void ta_server_close(struct ta_server *s)
 {
     ta_cleanup_task_stop(&s->cleanup);
     ta_keeper_stop(&s->keeper);
+    if (s->http)
+        (void)ta_http_server_stop(s->http, 0);
+    ta_job_desk_close(&s->jobs); /* wakes requests, which must still be there */
     ta_http_server_free(s->http);
     ta_nats_inputs_stop(&s->nats);
     (void)ta_safe_stop(&s->safe, false,

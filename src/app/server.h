@@ -14,6 +14,7 @@
 #include "app/cleanup.h"
 #include "app/clusters.h"
 #include "app/conf.h"
+#include "app/job_desk.h"
 #include "app/keeper.h"
 #include "app/nats_inputs.h"
 #include "app/own_metrics.h"
@@ -45,6 +46,7 @@ struct ta_server {
     struct ta_protector protector;
     struct ta_keeper keeper;
     struct ta_cleanup_task cleanup;
+    struct ta_job_desk jobs; /* main.db is set */
     bool is_tls;
 };
 

@@ -6,8 +6,7 @@ enum { ROW_BYTES_MAX = 64 << 20 };
 #define COLUMNS                                                                                    \
     "id, job_id, cluster, subcluster, submit_time, start_time, hpc_user, project, "                \
     "cluster_partition, array_job_id, duration, walltime, job_state, num_nodes, num_hwthreads, "   \
-    "num_acc, smt, shared, monitoring_status, energy, resources, footprint, energy_footprint, "    \
-    "meta_data"
+    "num_acc, smt, shared, monitoring_status, energy, resources, footprint, meta_data"
 
 const char repo_columns[] = COLUMNS;
 

@@ -46,7 +46,8 @@ struct ta_job_match {
     bool has_start_time; /* else any */
 };
 
-/* The job goes into the arena. TA_ENOTFOUND. */
+/* The job goes into the arena, without its energy footprint, which the reference does not show either.
+ * TA_ENOTFOUND. */
 int ta_repository_get(struct ta_repository *r, int64_t row, const struct ta_job_wish *wish,
                       struct ta_arena *arena, struct ta_job *out, struct ta_err *err);
 /* Of several the newest: the highest row. TA_ENOTFOUND. */

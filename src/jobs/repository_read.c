@@ -31,7 +31,6 @@ static const struct {
     {REAL, offsetof(struct ta_job, energy), 0},
     {JSON, 0, TA_JOB_RESOURCES},
     {JSON, 0, TA_JOB_FOOTPRINT},
-    {JSON, 0, TA_JOB_ENERGY_FOOTPRINT},
     {JSON, 0, TA_JOB_META_DATA},
 };
 

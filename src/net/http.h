@@ -104,7 +104,8 @@ enum {
 enum ta_http_auth {
     TA_HTTP_OPEN,        /* anybody */
     TA_HTTP_BEARER,      /* "Authorization: Bearer <jwt>" when the server has a key */
-    TA_HTTP_BEARER_TOKEN /* the same, or "Authorization: Token <jwt>" (InfluxDB clients) */
+    TA_HTTP_AUTH_TOKEN,  /* the same, or "X-Auth-Token: <jwt>" (clients of job routes) */
+    TA_HTTP_BEARER_TOKEN /* as BEARER, or "Authorization: Token <jwt>" (InfluxDB clients) */
 };
 
 /* Routes are static const tables. The longest matching path wins; among rows of one path the
@@ -133,6 +134,10 @@ struct ta_str ta_http_subpath(const struct ta_http_req *req);
  * there is none, when an escape is malformed, or when memory is refused. */
 struct ta_str ta_http_param_raw(const struct ta_http_req *req, const char *name);
 struct ta_str ta_http_param(struct ta_http_req *req, const char *name);
+/* All pairs as sent, without '?'; at == NULL when there is none. */
+struct ta_str ta_http_query(const struct ta_http_req *req);
+/* Of a route with tokens; NULL when the server checks none. */
+const struct ta_token *ta_http_token(const struct ta_http_req *req);
 /* Case-insensitive; the first of that name; at == NULL when there is none. Costs a walk over the
  * headers. */
 struct ta_str ta_http_header(const struct ta_http_req *req, const char *name);

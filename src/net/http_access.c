@@ -31,6 +31,18 @@ struct ta_str ta_http_param(struct ta_http_req *q, const char *name)
     return ta_uri_param_decoded(q->query, ta_str(name), &q->arena);
 }
 
+struct ta_str ta_http_query(const struct ta_http_req *q)
+{
+    return q->query;
+}
+
+const struct ta_token *ta_http_token(const struct ta_http_req *q)
+{
+    bool is_checked = q->worker->server->config.jwt && q->route->auth != TA_HTTP_OPEN;
+
+    return is_checked ? &q->token : NULL;
+}
+
 struct ta_str ta_http_header(const struct ta_http_req *q, const char *name)
 {
     const char *value = NULL;

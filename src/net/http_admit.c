@@ -293,16 +293,21 @@ static int check_token(struct ta_http_req *q)
 {
     const struct ta_http_config *c = &q->worker->server->config;
     struct ta_str value = ta_http_header(q, "Authorization");
+    struct ta_str bare = {0};
     struct ta_err err = {0};
     size_t skip = 0;
 
     if (q->route->auth == TA_HTTP_OPEN || !c->jwt)
         return 0;
-    if (ta_str_starts(value, TA_STR("Bearer ")))
+    if (q->route->auth == TA_HTTP_AUTH_TOKEN)
+        bare = ta_http_header(q, "X-Auth-Token");
+    if (bare.len)
+        value = bare;
+    else if (ta_str_starts(value, TA_STR("Bearer ")))
         skip = sizeof("Bearer ") - 1;
     else if (q->route->auth == TA_HTTP_BEARER_TOKEN && ta_str_starts(value, TA_STR("Token ")))
         skip = sizeof("Token ") - 1;
-    if (!skip)
+    if (!skip && !bare.len)
         return refuse(q, 401, "Use JWT Authentication");
     value = (struct ta_str){value.at + skip, value.len - skip};
     int r = ta_jwt_check(c->jwt, value, ta_now_s(c->clock), &q->token, &err);

@@ -1,0 +1,178 @@
+/* handle_jobs.c - the routes about jobs (spec: archiver 3): HTTP on one side, the desk on the other.
+ *
+ * What is asked lives apart from the request, since a client may go while the desk is at work: whoever is
+ * last, the request or the desk, frees it.
+ */
+#include "app/job_desk.h"
+#include "app/routes.h"
+
+#include <stdatomic.h>
+
+struct state {
+    struct ta_desk_item item; /* first: the desk gives it back */
+    struct ta_http_req *req;
+    struct ta_job_call *call;
+    struct ta_alloc *alloc;
+    atomic_int holders; /* the request, and the desk while it has it */
+    atomic_bool is_done;
+    bool is_submitted;
+    size_t at; /* of the answer, sent so far */
+};
+
+static void let_go(struct state *s)
+{
+    if (atomic_fetch_sub(&s->holders, 1) > 1)
+        return;
+    ta_job_call_free(s->call);
+    ta_release(s->alloc, s, sizeof(*s));
+}
+
+/* ---- who may ------------------------------------------------------------------------------------ */
+
+static bool is_allowed_address(struct ta_http_req *req, const struct ta_conf_strings *allowed)
+{
+    struct ta_str from[] = {ta_http_header(req, "X-Real-Ip"),
+                            ta_http_header(req, "X-Forwarded-For"), ta_http_peer(req)};
+
+    if (allowed->n == 0 || ta_str_is(ta_str(allowed->at[0]), "*"))
+        return true;
+    for (size_t i = 0; i < allowed->n; i++)
+        for (size_t k = 0; k < TA_COUNT(from); k++)
+            if (from[k].len && ta_str_is(from[k], allowed->at[i]))
+                return true;
+    return false;
+}
+
+/* Of /api: the role api alone, or together with admin. Of /userapi: any user. */
+static bool is_allowed_role(const struct ta_token *token, bool is_user)
+{
+    const uint32_t both = TA_ROLE_API | TA_ROLE_ADMIN;
+
+    return is_user ? token->user[0] : token->roles == TA_ROLE_API || (token->roles & both) == both;
+}
+
+/* ---- the request -------------------------------------------------------------------------------- */
+
+static enum ta_job_verb verb_of(struct ta_http_req *req, const struct ta_job_route *route)
+{
+    if (route->verb == TA_JOB_TAG && ta_http_method(req) == TA_HTTP_DELETE)
+        return TA_JOB_UNTAG;
+    if (route->verb == TA_JOB_LIST && ta_http_subpath(req).len)
+        return TA_JOB_GET;
+    return route->verb;
+}
+
+static int make(struct ta_http_req *req, const struct ta_token *token, struct ta_err *err)
+{
+    const struct ta_app *app = ta_http_app(req);
+    const struct ta_job_route *route = ta_http_data(req);
+    struct state *s = ta_alloc_zero(app->alloc, 1, sizeof(*s));
+    int r;
+
+    if (!s)
+        return ta_fail(err, TA_ENOMEM, "no memory for a request");
+    s->req = req;
+    s->alloc = app->alloc;
+    s->holders = 1;
+    ta_http_set_state(req, s);
+    r = ta_job_call_new(&s->call, &app->jobs->place, verb_of(req, route), ta_http_subpath(req),
+                        ta_http_query(req), token, route->is_user, err);
+    s->item.call = s->call;
+    return r;
+}
+
+static int begin(struct ta_http_req *req, struct ta_err *err)
+{
+    const struct ta_app *app = ta_http_app(req);
+    const struct ta_job_route *route = ta_http_data(req);
+    const struct ta_token *token = ta_http_token(req);
+    const struct ta_token nobody = {.roles = TA_ROLE_API}; /* without tokens all may do all */
+
+    if (!is_allowed_address(req, app->api_allowed))
+        return ta_http_reply_error(req, 403, TA_STR("this address is not in main.api-allowed-ips"));
+    if (token && !is_allowed_role(token, route->is_user))
+        return ta_http_reply_error(req, 403, TA_STR("the token's roles do not allow this"));
+    return make(req, token ? token : &nobody, err);
+}
+
+static int body(struct ta_http_req *req, const char *at, size_t len, size_t *taken,
+                struct ta_err *err)
+{
+    struct state *s = ta_http_state(req);
+    int r;
+
+    (void)taken; /* all of it */
+    if (!s)
+        return TA_OK;
+    r = ta_buf_add(&s->call->body, at, len);
+    return r < 0 ? ta_fail(err, r, "the body is too large") : TA_OK;
+}
+
+/* On the desk's thread. */
+static void answered(struct ta_desk_item *item)
+{
+    struct state *s = TA_CONTAINER(item, struct state, item);
+
+    atomic_store(&s->is_done, true);
+    ta_http_wake(s->req);
+    let_go(s);
+}
+
+static int submit(struct ta_http_req *req, struct state *s, struct ta_err *err)
+{
+    const struct ta_app *app = ta_http_app(req);
+    int r;
+
+    s->item.done = answered;
+    atomic_store(&s->holders, 2);
+    ta_http_hold(req);
+    r = ta_job_desk_submit(app->jobs, &s->item);
+    if (r == TA_OK) {
+        s->is_submitted = true;
+        return TA_EAGAIN;
+    }
+    atomic_store(&s->holders, 1);
+    ta_http_wake(req);
+    return ta_fail(err, TA_ECANCELED, "too many requests about jobs wait: try again");
+}
+
+static int end(struct ta_http_req *req, struct ta_err *err)
+{
+    struct state *s = ta_http_state(req);
+
+    if (!s)
+        return TA_OK; /* refused in begin */
+    if (!s->is_submitted)
+        return submit(req, s, err);
+    if (!atomic_load(&s->is_done))
+        return TA_EAGAIN;
+    if (s->call->answer.len > TA_HTTP_ROOM)
+        return ta_http_reply_stream(req, s->call->status, s->call->content_type);
+    return ta_http_reply(req, s->call->status, s->call->content_type,
+                         ta_buf_view(&s->call->answer));
+}
+
+static int fill(struct ta_http_req *req, struct ta_buf *room, struct ta_err *err)
+{
+    struct state *s = ta_http_state(req);
+    const struct ta_buf *answer = &s->call->answer;
+    size_t n = answer->len - s->at < TA_HTTP_ROOM ? answer->len - s->at : TA_HTTP_ROOM;
+    int r = ta_buf_add(room, answer->at + s->at, n);
+
+    if (r < 0)
+        return ta_fail(err, r, "no memory for the answer");
+    s->at += n;
+    return s->at < answer->len ? TA_HTTP_MORE : TA_HTTP_END;
+}
+
+static void done(struct ta_http_req *req, enum ta_http_outcome outcome)
+{
+    struct state *s = ta_http_state(req);
+
+    (void)outcome;
+    if (s)
+        let_go(s);
+}
+
+const struct ta_http_handler ta_handle_jobs = {
+    .begin = begin, .body = body, .end = end, .fill = fill, .done = done};

@@ -1,0 +1,59 @@
+/* job_call_int.h - what the parts of a call share. */
+#ifndef TARN_APP_JOB_CALL_INT_H
+#define TARN_APP_JOB_CALL_INT_H
+
+#include "app/job_call.h"
+#include "io/json_read.h"
+
+/* Each answers, and returns nothing that anybody needs: TA_OK. */
+int job_reply(struct ta_job_call *c, int status, struct ta_str json);
+int job_refuse(struct ta_job_call *c, int status, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+/* An error of the repository or of memory, with its own words. */
+int job_fail(struct ta_job_call *c, int code, const char *what, const struct ta_err *why);
+int job_reply_job(struct ta_job_call *c, const struct ta_job *job);
+
+/* The body as one JSON object: each member goes to `member`, which reads its value from `r`; 1 = read,
+ * 0 = there is no such member. False: it has been refused with 400. */
+typedef int (*job_member)(void *self, struct ta_str key, struct ta_json_reader *r,
+                          struct ta_arena *arena, struct ta_err *err);
+bool job_read_object(struct ta_job_call *c, job_member member, void *self);
+bool job_refuse_body(struct ta_job_call *c, int code, const struct ta_err *why); /* false */
+/* The values of members. */
+int job_read_i64(struct ta_json_reader *r, int64_t *out, struct ta_err *err);
+int job_read_str(struct ta_json_reader *r, struct ta_str *out, struct ta_arena *arena,
+                 struct ta_err *err);
+
+/* The row in the path. False: it has been refused. */
+bool job_read_row(struct ta_job_call *c, int64_t *out);
+/* A decimal number, or the words of the reference's parser in `why`. */
+int job_parse_i64(struct ta_str text, int64_t *out, struct ta_err *why);
+
+struct ta_job_viewer job_viewer(const struct ta_job_call *c);
+/* May they give tags of that scope? */
+bool job_may_tag(const struct ta_job_call *c, struct ta_str scope);
+const struct ta_cluster *job_cluster(const struct ta_job_call *c, struct ta_str name); /* or NULL */
+bool job_is_api(const struct ta_job_call *c); /* its only role, or no tokens at all */
+
+void job_call_start(struct ta_job_call *c, struct ta_repository *r);
+void job_call_stop(struct ta_job_call *c, struct ta_repository *r);
+void job_call_list(struct ta_job_call *c, struct ta_repository *r);
+void job_call_get(struct ta_job_call *c, struct ta_repository *r);
+void job_call_used_nodes(struct ta_job_call *c, struct ta_repository *r);
+void job_call_edit_meta(struct ta_job_call *c, struct ta_repository *r);
+void job_call_tag(struct ta_job_call *c, struct ta_repository *r);
+void job_call_drop_tags(struct ta_job_call *c, struct ta_repository *r);
+void job_call_delete(struct ta_job_call *c, struct ta_repository *r);
+void job_call_delete_before(struct ta_job_call *c, struct ta_repository *r);
+void job_call_node_states(struct ta_job_call *c, struct ta_repository *r);
+
+/* What an edit or a deletion by request names. */
+struct job_request {
+    struct ta_job_match match;
+    bool has_job_id;
+    struct ta_str key, value;
+};
+int job_request_member(void *self, struct ta_str key, struct ta_json_reader *r,
+                       struct ta_arena *arena, struct ta_err *err);
+
+#endif

@@ -1,0 +1,300 @@
+/* job_call_list.c - asking for jobs, and for the nodes in use (spec: archiver 3.1, 3.6). */
+#include "app/job_call_int.h"
+
+#include "io/json_write.h"
+#include "net/uri.h"
+
+#include <inttypes.h>
+
+enum { PAGE_DEFAULT = 25 };
+
+struct list_request {
+    struct ta_job_filter filter;
+    struct ta_job_wish wish;
+    enum ta_job_state states[TA_JOB_STATES];
+    int64_t page;
+};
+
+static bool refuse_value(struct ta_job_call *c, const char *name)
+{
+    job_refuse(c, 400, "invalid query parameter value: %s", name);
+    return false;
+}
+
+static bool read_states(struct ta_job_call *c, struct list_request *q, struct ta_str value)
+{
+    enum ta_job_state state;
+
+    if (ta_job_state_of(value, &state) < 0)
+        return refuse_value(c, "state");
+    for (size_t i = 0; i < q->filter.n_states; i++)
+        if (q->states[i] == state)
+            return true;
+    q->states[q->filter.n_states++] = state;
+    q->filter.states = q->states;
+    return true;
+}
+
+static bool read_range(struct ta_job_call *c, struct list_request *q, struct ta_str value)
+{
+    const char *dash = value.len ? memchr(value.at, '-', value.len) : NULL;
+    size_t n = dash ? (size_t)(dash - value.at) : 0;
+
+    if (!dash || job_parse_i64((struct ta_str){value.at, n}, &q->filter.from_s, NULL) < 0 ||
+        job_parse_i64((struct ta_str){dash + 1, value.len - n - 1}, &q->filter.to_s, NULL) < 0 ||
+        q->filter.to_s <= 0)
+        return refuse_value(c, "start-time");
+    return true;
+}
+
+static bool read_count(struct ta_job_call *c, const char *name, struct ta_str value, int64_t *out)
+{
+    struct ta_err why = {0};
+
+    if (job_parse_i64(value, out, &why) < 0)
+        job_refuse(c, 400, "%s", why.text);
+    else if (*out < 1)
+        job_refuse(c, 400, "%s must be >= 1", name);
+    else
+        return true;
+    return false;
+}
+
+static bool read_pair(struct ta_job_call *c, struct list_request *q, struct ta_str name,
+                      struct ta_str value)
+{
+    if (ta_str_is(name, "state"))
+        return read_states(c, q, value);
+    if (ta_str_is(name, "cluster")) {
+        q->filter.cluster = value;
+        return true;
+    }
+    if (ta_str_is(name, "project")) {
+        q->filter.project = value;
+        return true;
+    }
+    if (ta_str_is(name, "start-time"))
+        return read_range(c, q, value);
+    if (ta_str_is(name, "page"))
+        return read_count(c, "page", value, &q->page);
+    if (ta_str_is(name, "items-per-page"))
+        return read_count(c, "items-per-page", value, &q->filter.limit);
+    if (ta_str_is(name, "with-metadata")) {
+        q->wish.meta_data = true;
+        return true;
+    }
+    job_refuse(c, 400, "invalid query parameter: %.*s", TA_STR_FMT(name));
+    return false;
+}
+
+/* Cuts the next piece off before `stop`; at == NULL at the end. */
+static struct ta_str cut(struct ta_str *rest, char stop)
+{
+    struct ta_str piece = *rest;
+    const char *at = rest->len ? memchr(rest->at, stop, rest->len) : NULL;
+
+    if (at) {
+        piece.len = (size_t)(at - rest->at);
+        *rest = (struct ta_str){at + 1, rest->len - piece.len - 1};
+    } else {
+        *rest = (struct ta_str){NULL, 0};
+    }
+    return piece;
+}
+
+static bool decode(struct ta_job_call *c, struct ta_str *text)
+{
+    char *out = ta_arena_get(&c->arena, text->len);
+    int64_t n = out ? ta_uri_decode(*text, true, out) : -1;
+
+    if (n < 0)
+        return job_refuse(c, 400, "malformed query string") != TA_OK;
+    *text = (struct ta_str){out, (size_t)n};
+    return true;
+}
+
+static bool read_query(struct ta_job_call *c, struct list_request *q)
+{
+    struct ta_str rest = c->query;
+
+    while (rest.len) {
+        struct ta_str value = cut(&rest, '&');
+        struct ta_str name;
+
+        if (!value.len)
+            continue;
+        name = cut(&value, '=');
+        if (!decode(c, &name) || !decode(c, &value) || !read_pair(c, q, name, value))
+            return false;
+    }
+    return true;
+}
+
+/* False: this user sees no jobs at all. */
+static bool limit_to_user(struct ta_job_call *c, struct ta_job_filter *filter)
+{
+    bool sees_all = job_is_api(c) || (c->token.roles & (TA_ROLE_ADMIN | TA_ROLE_SUPPORT));
+
+    if (sees_all && !c->own_only)
+        return true;
+    filter->user = ta_str(c->token.user);
+    if (c->token.user[0])
+        return true;
+    job_refuse(c, 403, "the token names no user");
+    return false;
+}
+
+struct listing {
+    struct ta_json_writer w;
+};
+
+static int put_job(void *self, const struct ta_job *job, struct ta_err *err)
+{
+    struct listing *l = self;
+    int e = ta_job_write(&l->w, job);
+
+    return e < 0 ? ta_fail(err, e, "the page is too large: ask for fewer items") : TA_OK;
+}
+
+void job_call_list(struct ta_job_call *c, struct ta_repository *r)
+{
+    struct ta_job_viewer viewer = job_viewer(c);
+    struct list_request q = {.filter.limit = PAGE_DEFAULT,
+                             .wish = {.viewer = &viewer, .now_s = ta_now_s(c->place->clock)},
+                             .page = 1};
+    struct ta_err why = {0};
+    struct listing l;
+
+    if (!read_query(c, &q) || !limit_to_user(c, &q.filter))
+        return;
+    if (q.page - 1 > INT64_MAX / q.filter.limit) {
+        job_refuse(c, 400, "page is out of range");
+        return;
+    }
+    q.filter.skip = (q.page - 1) * q.filter.limit;
+    ta_json_writer_init(&l.w, &c->answer);
+    ta_json_put_object(&l.w);
+    ta_json_put_key(&l.w, "jobs");
+    ta_json_put_array(&l.w);
+
+    int e = ta_repository_list(r, &q.filter, &q.wish, put_job, &l, &why);
+
+    if (e < 0) {
+        job_fail(c, e, "listing jobs failed", &why);
+        return;
+    }
+    ta_json_put_array_end(&l.w);
+    ta_json_member_i64(&l.w, "items", q.filter.limit);
+    ta_json_member_i64(&l.w, "page", q.page);
+    if (ta_json_put_object_end(&l.w) < 0 || ta_buf_z(&c->answer, "\n") < 0) {
+        job_refuse(c, 413, "the page is too large: ask for fewer items");
+        return;
+    }
+    c->status = 200;
+    c->content_type = "application/json";
+}
+
+void job_call_get(struct ta_job_call *c, struct ta_repository *r)
+{
+    struct ta_job_viewer viewer = job_viewer(c);
+    struct ta_job_wish wish = {.viewer = &viewer, .now_s = ta_now_s(c->place->clock)};
+    struct ta_job_filter filter = {0};
+    struct ta_err why = {0};
+    struct ta_json_writer w;
+    struct ta_job job;
+    int64_t row;
+
+    if (!job_read_row(c, &row) || !limit_to_user(c, &filter))
+        return;
+    if (ta_str_is(ta_uri_param(c->query, TA_STR("all-metrics")), "true")) {
+        job_refuse(c, 501, "metric data of jobs are not served here: ask /api/load");
+        return;
+    }
+
+    int e = ta_repository_get(r, row, &wish, &c->arena, &job, &why);
+
+    if (e >= 0 && filter.user.at && !ta_str_eq(job.user, filter.user))
+        e = ta_fail(&why, TA_ENOTFOUND, "sql: no rows in result set");
+    if (e == TA_ENOTFOUND)
+        job_refuse(c, 422, "finding job with db id %" PRId64 " failed: %s", row, why.text);
+    else if (e < 0)
+        job_fail(c, e, "finding job failed", &why);
+    if (e < 0)
+        return;
+    ta_json_writer_init(&w, &c->answer);
+    ta_json_put_object(&w);
+    ta_json_put_key(&w, "Meta");
+    ta_job_write(&w, &job);
+    ta_json_put_key(&w, "Data");
+    ta_json_put_null(&w);
+    if (ta_json_put_object_end(&w) < 0 || ta_buf_z(&c->answer, "\n") < 0) {
+        job_refuse(c, 413, "the job is too large for an answer");
+        return;
+    }
+    c->status = 200;
+    c->content_type = "application/json";
+}
+
+/* ---- used nodes --------------------------------------------------------------------------------- */
+
+struct node_listing {
+    struct ta_json_writer w;
+    struct ta_str cluster;
+    struct ta_arena *arena;
+};
+
+static int put_node(void *self, struct ta_str cluster, struct ta_str host, struct ta_err *err)
+{
+    struct node_listing *l = self;
+
+    if (!l->cluster.at || !ta_str_eq(l->cluster, cluster)) {
+        if (l->cluster.at)
+            ta_json_put_array_end(&l->w);
+        l->cluster = ta_arena_copy(l->arena, cluster);
+        if (!l->cluster.at)
+            return ta_fail(err, TA_ENOMEM, "no memory for the list of nodes");
+        ta_json_put_key_str(&l->w, cluster);
+        ta_json_put_array(&l->w);
+    }
+
+    int e = ta_json_put_str(&l->w, host);
+
+    return e < 0 ? ta_fail(err, e, "the list of nodes is too large") : TA_OK;
+}
+
+void job_call_used_nodes(struct ta_job_call *c, struct ta_repository *r)
+{
+    struct ta_str ts = ta_uri_param_decoded(c->query, TA_STR("ts"), &c->arena);
+    struct node_listing l = {.arena = &c->arena};
+    struct ta_err why = {0};
+    int64_t before_s;
+
+    if (!ts.len) {
+        job_refuse(c, 400, "missing required query parameter: ts");
+        return;
+    }
+    if (job_parse_i64(ts, &before_s, &why) < 0) {
+        job_refuse(c, 400, "invalid timestamp format: %s", why.text);
+        return;
+    }
+    ta_json_writer_init(&l.w, &c->answer);
+    ta_json_put_object(&l.w);
+    ta_json_put_key(&l.w, "usedNodes");
+    ta_json_put_object(&l.w);
+
+    int e = ta_repository_used_nodes(r, before_s, put_node, &l, &why);
+
+    if (e < 0) {
+        job_fail(c, e, "listing nodes failed", &why);
+        return;
+    }
+    if (l.cluster.at)
+        ta_json_put_array_end(&l.w);
+    ta_json_put_object_end(&l.w);
+    if (ta_json_put_object_end(&l.w) < 0 || ta_buf_z(&c->answer, "\n") < 0) {
+        job_refuse(c, 413, "the list of nodes is too large");
+        return;
+    }
+    c->status = 200;
+    c->content_type = "application/json";
+}

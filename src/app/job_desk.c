@@ -1,0 +1,148 @@
+#include "app/job_desk.h"
+
+#include "jobs/schema.h"
+
+static void *run(void *self)
+{
+    struct ta_desk_line *l = self;
+
+    pthread_mutex_lock(&l->lock);
+    for (;;) {
+        struct ta_desk_item *item = l->first;
+
+        if (!item && l->is_stopping)
+            break;
+        if (!item) {
+            pthread_cond_wait(&l->wake, &l->lock);
+            continue;
+        }
+        l->first = item->next;
+        if (!l->first)
+            l->last = &l->first;
+        l->n_waiting--;
+        pthread_mutex_unlock(&l->lock);
+        ta_job_call_run(item->call, l->repository);
+        item->done(item);
+        pthread_mutex_lock(&l->lock);
+    }
+    pthread_mutex_unlock(&l->lock);
+    return NULL;
+}
+
+static bool only_asks(enum ta_job_verb verb)
+{
+    return verb == TA_JOB_LIST || verb == TA_JOB_GET || verb == TA_JOB_USED_NODES;
+}
+
+int ta_job_desk_submit(struct ta_job_desk *d, struct ta_desk_item *item)
+{
+    struct ta_desk_line *l = only_asks(item->call->verb) ? &d->ask : &d->change;
+    int r = TA_OK;
+
+    pthread_mutex_lock(&l->lock);
+    if (l->is_stopping)
+        r = TA_ECANCELED;
+    else if (l->n_waiting == TA_DESK_WAITING_MAX)
+        r = TA_EAGAIN;
+    if (r == TA_OK) {
+        item->next = NULL;
+        *l->last = item;
+        l->last = &item->next;
+        l->n_waiting++;
+        pthread_cond_signal(&l->wake);
+    }
+    pthread_mutex_unlock(&l->lock);
+    return r;
+}
+
+/* ---- life --------------------------------------------------------------------------------------- */
+
+static int prepare(const struct ta_sql_options *options, struct ta_err *err)
+{
+    const struct ta_job_schema_options schema = {0};
+    struct ta_sql sql = {0};
+    int r = ta_sql_open(&sql, options, err);
+
+    if (r == TA_OK)
+        r = ta_job_schema_ready(&sql, &schema, err);
+    ta_sql_done(&sql);
+    return r;
+}
+
+static void line_init(struct ta_desk_line *l)
+{
+    pthread_mutex_init(&l->lock, NULL);
+    pthread_cond_init(&l->wake, NULL);
+    l->last = &l->first;
+}
+
+int ta_job_desk_open(struct ta_job_desk *d, const struct ta_job_place *place, const char *path,
+                     struct ta_err *err)
+{
+    const struct ta_sql_options options = {.path = path};
+    int r;
+
+    *d = (struct ta_job_desk){.place = *place, .is_open = true};
+    line_init(&d->change);
+    line_init(&d->ask);
+    r = prepare(&options, err);
+    if (r == TA_OK)
+        r = ta_repository_open(&d->change.repository, &options, place->alloc, err);
+    if (r == TA_OK)
+        r = ta_repository_open(&d->ask.repository, &options, place->alloc, err);
+    if (r < 0)
+        ta_job_desk_close(d);
+    return r < 0 ? ta_fail_context(err, r, "main.db %s: ", path) : TA_OK;
+}
+
+static int line_start(struct ta_desk_line *l, struct ta_err *err)
+{
+    if (pthread_create(&l->thread, NULL, run, l) != 0)
+        return ta_fail(err, TA_ENOMEM, "no thread for requests about jobs");
+    l->is_running = true;
+    return TA_OK;
+}
+
+int ta_job_desk_start(struct ta_job_desk *d, struct ta_err *err)
+{
+    int r = line_start(&d->change, err);
+
+    return r < 0 ? r : line_start(&d->ask, err);
+}
+
+static void line_stop(struct ta_desk_line *l)
+{
+    pthread_mutex_lock(&l->lock);
+    bool was_running = l->is_running;
+    l->is_stopping = true;
+    l->is_running = false;
+    pthread_cond_signal(&l->wake);
+    pthread_mutex_unlock(&l->lock);
+    if (was_running)
+        pthread_join(l->thread, NULL);
+}
+
+void ta_job_desk_stop(struct ta_job_desk *d)
+{
+    if (!d->is_open)
+        return;
+    line_stop(&d->change);
+    line_stop(&d->ask);
+}
+
+static void line_done(struct ta_desk_line *l)
+{
+    ta_repository_close(l->repository);
+    pthread_cond_destroy(&l->wake);
+    pthread_mutex_destroy(&l->lock);
+}
+
+void ta_job_desk_close(struct ta_job_desk *d)
+{
+    if (!d->is_open)
+        return;
+    ta_job_desk_stop(d);
+    line_done(&d->change);
+    line_done(&d->ask);
+    *d = (struct ta_job_desk){0};
+}
