@@ -28,6 +28,7 @@ extern const struct ta_command ta_cmd_convert;
 extern const struct ta_command ta_cmd_inspect;
 extern const struct ta_command ta_cmd_query;
 extern const struct ta_command ta_cmd_top;
+extern const struct ta_command ta_cmd_doctor;
 extern const struct ta_command ta_cmd_bench_ingest;
 extern const struct ta_command ta_cmd_bench_query;
 extern const struct ta_command ta_cmd_bench_demo;

@@ -5,6 +5,7 @@ const struct ta_command *const ta_commands[] = {
     &ta_cmd_serve,
     &ta_cmd_query,
     &ta_cmd_top,
+    &ta_cmd_doctor,
     &ta_cmd_archive,
     &ta_cmd_bench_ingest,
     &ta_cmd_bench_query,

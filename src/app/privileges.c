@@ -90,9 +90,9 @@ static int become(const char *user, const struct identity *id, struct ta_err *er
     return verify(id, err);
 }
 
-int ta_privileges_drop(const char *user, const char *group, struct ta_err *err)
+/* Who the names are; *out stays empty when both are. */
+static int find(const char *user, const char *group, struct identity *out, struct ta_err *err)
 {
-    struct identity id = {0};
     int r = TA_OK;
 
     if (!user[0] && !group[0])
@@ -101,11 +101,26 @@ int ta_privileges_drop(const char *user, const char *group, struct ta_err *err)
     if (!buf)
         return ta_fail(err, TA_ENOMEM, "no memory to look up the user");
     if (user[0])
-        r = find_user(user, buf, &id, err);
+        r = find_user(user, buf, out, err);
     if (r == TA_OK && group[0])
-        r = find_group(group, buf, &id, err);
+        r = find_group(group, buf, out, err);
     ta_release(&ta_heap, buf, ENTRY_MAX);
-    if (r < 0 || is_already(&id))
+    return r;
+}
+
+int ta_privileges_check(const char *user, const char *group, struct ta_err *err)
+{
+    struct identity id = {0};
+
+    return find(user, group, &id, err);
+}
+
+int ta_privileges_drop(const char *user, const char *group, struct ta_err *err)
+{
+    struct identity id = {0};
+    int r = find(user, group, &id, err);
+
+    if (r < 0 || (!id.has_user && !id.has_group) || is_already(&id))
         return r;
     return become(user, &id, err);
 }

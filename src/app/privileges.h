@@ -13,4 +13,7 @@
  * one group. Nothing to do when both are empty, or when the process is that user already. */
 int ta_privileges_drop(const char *user, const char *group, struct ta_err *err);
 
+/* Whether the names exist, without becoming anybody. TA_ENOTFOUND names the key. */
+int ta_privileges_check(const char *user, const char *group, struct ta_err *err);
+
 #endif
