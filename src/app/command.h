@@ -36,6 +36,8 @@ extern const struct ta_command ta_cmd_bench_size;
 extern const struct ta_command ta_cmd_rule_cleaner_run;
 extern const struct ta_command ta_cmd_rule_cleaner_list;
 extern const struct ta_command ta_cmd_rule_cleaner_explain;
+extern const struct ta_command ta_cmd_retention_jobs;
+extern const struct ta_command ta_cmd_retention_nodes;
 extern const struct ta_command ta_cmd_completion;
 
 /* All of them but ta_cmd_reference (commands.c). */

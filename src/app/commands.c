@@ -16,6 +16,8 @@ const struct ta_command *const ta_commands[] = {
     &ta_cmd_rule_cleaner_run,
     &ta_cmd_rule_cleaner_list,
     &ta_cmd_rule_cleaner_explain,
+    &ta_cmd_retention_jobs,
+    &ta_cmd_retention_nodes,
     &ta_cmd_completion,
 };
 

@@ -187,13 +187,43 @@ out:
     return e < 0 ? e : more;
 }
 
+/* The cluster's configuration beside its first file: whoever reads the jobs needs it. */
+static int put_cluster(struct retention *r, struct ta_err *err)
+{
+    const struct ta_job_parquet_conf *to = &r->conf->parquet;
+    char name[TA_BACKEND_NAME_MAX + 16], path[TA_EXPORT_PATH];
+    struct ta_file *file = NULL;
+    struct ta_err why = {0};
+
+    snprintf(name, sizeof(name), "%s/cluster.json", r->cluster);
+    int n = snprintf(path, sizeof(path), "%s/export.cluster.tmp", to->state);
+    if (n < 0 || n >= TA_EXPORT_PATH)
+        return ta_fail(err, TA_ERANGE, "%s: path too long", to->state);
+    int e = to->place->exists(to->place, name, err);
+    if (e != 0)
+        return e;
+    e = ta_backend_read_cluster(r->conf->archive, ta_str(r->cluster), &r->meta, &why);
+    if (e < 0)
+        return e == TA_ENOTFOUND ? TA_OK : ta_fail(err, e, "%s", why.text);
+    e = ta_open(to->vfs, path, TA_OPEN_WRITE | TA_OPEN_CREATE | TA_OPEN_TRUNCATE,
+                to->file_mode ? to->file_mode : 0640, &file, err);
+    if (e >= 0)
+        e = ta_pwrite_full(file, r->meta.at, r->meta.len, 0, err);
+    if (e >= 0)
+        e = ta_sync(file, err);
+    int closed = ta_close(&file, err);
+    e = e < 0 ? e : closed;
+    return e < 0 ? e : to->place->publish(to->place, path, name, err);
+}
+
 int retention_to_files(struct retention *r, struct ta_err *err)
 {
     struct retained_job last = {0};
+    uint64_t files = r->out->files;
     unsigned number = 0;
     int e = 1;
 
     while (e > 0)
         e = one_file(r, &last, &number, err);
-    return e;
+    return e < 0 || r->out->files == files ? e : put_cluster(r, err);
 }

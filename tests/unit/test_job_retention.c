@@ -214,6 +214,8 @@ static unsigned see_files(struct ta_vfs *vfs)
         if (vfs->open_dir(vfs, path, &listing, NULL) < 0)
             continue;
         while (listing->ops->next(listing, &entry, NULL) > 0) {
+            if (!strstr(entry.name, ".parquet"))
+                continue;
             snprintf(path, sizeof(path), "/out/%s/%s", clusters[c], entry.name);
             see_file(vfs, path);
             n++;
@@ -264,8 +266,13 @@ static void old_jobs_move_into_files_of_their_cluster(void **state)
         struct ta_err err = {0};
         site_init(&s, TA_JOBS_MOVE);
         s.conf.tags = rule;
+        struct ta_stat st;
+        assert_int_equal(ta_backend_put_cluster(s.archive, TA_STR("alex"), TA_STR("{}"), NULL),
+                         TA_OK);
         if (ta_jobs_retain(&s.conf, &done, &err) < 0)
             fail_msg("%s", err.text);
+        assert_int_equal(s.mem.vfs.stat(&s.mem.vfs, "/out/alex/cluster.json", &st, NULL), TA_OK);
+        assert_int_equal(st.size, 2);
         assert_int_equal(done.files, 2);
         assert_int_equal(done.copied, goes[rule]);
         assert_int_equal(done.removed, goes[rule]);
