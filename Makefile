@@ -132,16 +132,19 @@ bench: $(BENCHES) all
 
 # The same programs that `make test` runs with small counts, with the full ones; each prints one line.
 soak: $(BUILD)/tests/fault/test_vault_powercut $(BUILD)/tests/fault/test_vault_io \
-      $(BUILD)/tests/fault/test_vault_memory $(BUILD)/tests/unit/test_node_retention \
+      $(BUILD)/tests/fault/test_vault_memory $(BUILD)/tests/fault/test_archiver_memory \
+      $(BUILD)/tests/unit/test_node_retention \
       $(BUILD)/tests/unit/test_job_retention all
 	$(BUILD)/tests/fault/test_vault_powercut 20000
 	$(BUILD)/tests/fault/test_vault_io 1
 	$(BUILD)/tests/fault/test_vault_memory 1
+	$(BUILD)/tests/fault/test_archiver_memory 1440
 	TARN_ALL_FAULTS=1 $(BUILD)/tests/unit/test_node_retention
 	TARN_ALL_FAULTS=1 $(BUILD)/tests/unit/test_job_retention
-	TARN_KILLS=1000 TARN_ACKS=10000 TARN_SYSKILL_DEPTH=11 TARN_STOPS=50 \
+	TARN_ARCHIVE_JOBS=500 TARN_KILLS=1000 TARN_ACKS=10000 TARN_SYSKILL_DEPTH=11 TARN_STOPS=50 \
 	    $(PYTHON) -m pytest -q -s -p no:cacheprovider \
 	    tests/e2e/test_kill.py tests/e2e/test_ack_audit.py tests/e2e/test_syscall_kill.py \
+	    tests/e2e/test_archiver.py \
 	    tests/e2e/test_clean_stop.py tests/e2e/test_open_files.py
 
 # Fuzz targets need clang; FUZZ_RUNS executions of each (0 = build and replay the corpus only).

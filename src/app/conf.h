@@ -42,6 +42,7 @@ struct ta_conf_main {
     const char *backend_url;
     const char *db;                     /* of jobs; "" = no job side */
     struct ta_conf_strings api_allowed; /* addresses; empty = all */
+    int64_t walltime_grace_s;           /* 0: no job is ended */
     const char *jwt_public_key; /* base64, verified to be 32 bytes; "" = no authentication */
 };
 
@@ -70,6 +71,21 @@ struct ta_conf_limits {
     int64_t time_range_ns;
     int64_t head_timeout_ns, idle_timeout_ns, total_timeout_ns;
     uint64_t min_rate_bytes; /* per second */
+};
+
+/* Where archived jobs go. */
+struct ta_conf_archive {
+    const char *kind; /* "file" or "sqlite" */
+    const char *path, *db_path;
+};
+
+/* tarn.archiver */
+struct ta_conf_archiver {
+    int64_t workers, attempts, core_nodes;
+    int64_t retry_ns, timeout_ns, stop_timeout_ns, resolution_ns;
+    int64_t durations_ns, footprints_ns, hook_timeout_ns;
+    bool compat;
+    const char *tag_rules, *hook_command, *hook_url; /* "" = none */
 };
 
 /* Which roles of a token may do what; empty = any valid token. */
@@ -108,6 +124,7 @@ struct ta_conf_tarn {
     struct ta_conf_s3 s3;
     struct ta_conf_limits limits;
     struct ta_conf_roles roles;
+    struct ta_conf_archiver archiver;
     struct ta_conf_strings cluster_files;
     const char *backend_token_file;
     struct ta_conf_nats_more nats;
@@ -123,10 +140,11 @@ struct ta_config {
     struct ta_conf_store store;
     struct ta_conf_nats nats;
     struct ta_conf_tarn tarn;
+    struct ta_conf_archive archive;
     struct ta_conf_metric *metrics; /* sorted by name */
     size_t n_metrics;
-    bool has_main, has_store, has_metrics, has_nats; /* which sections were present */
-    struct ta_arena arena;                           /* holds every string above */
+    bool has_main, has_store, has_metrics, has_nats, has_archive; /* which sections were present */
+    struct ta_arena arena;                                        /* holds every string above */
 };
 
 #define TA_CONF_ADDR "0.0.0.0:8082"

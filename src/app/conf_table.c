@@ -1,4 +1,5 @@
 /* conf_table.c - every configuration key there is, and the built-in configuration. */
+#include "app/conf_archiver.h"
 #include "app/conf_int.h"
 #include "app/conf_nats.h"
 
@@ -56,6 +57,12 @@ static const struct ta_conf_key main_keys[] = {
      .kind = TA_CONF_STRINGS,
      .offset = IN(ta_conf_main, api_allowed),
      .help = "addresses that may use the routes about jobs; empty or first \"*\": all"},
+    {.name = "stop-jobs-exceeding-walltime",
+     .kind = TA_CONF_INT,
+     .offset = IN(ta_conf_main, walltime_grace_s),
+     .default_ = "0",
+     .rule = ">=0",
+     .help = "seconds beyond its limit after which a job is ended; 0: never"},
     {.name = "debug", .kind = TA_CONF_TABLE, .sub = &debug_table},
 };
 static const struct ta_conf_table main_table = {"main", main_keys, TA_COUNT(main_keys),
@@ -365,6 +372,10 @@ static const struct ta_conf_key tarn_keys[] = {
      .kind = TA_CONF_TABLE,
      .offset = IN(ta_conf_tarn, limits),
      .sub = &limit_table},
+    {.name = "archiver",
+     .kind = TA_CONF_TABLE,
+     .offset = IN(ta_conf_tarn, archiver),
+     .sub = &ta_conf_archiver_table},
     {.name = "roles", .kind = TA_CONF_TABLE, .offset = IN(ta_conf_tarn, roles), .sub = &role_table},
     {.name = "nats",
      .kind = TA_CONF_TABLE,
@@ -387,6 +398,7 @@ const struct ta_conf_section ta_conf_sections[] = {
     {&store_table, IN(ta_config, store), IN(ta_config, has_store)},
     {&nats_table, IN(ta_config, nats), IN(ta_config, has_nats)},
     {&tarn_table, IN(ta_config, tarn), SIZE_MAX},
+    {&ta_conf_archive_table, IN(ta_config, archive), IN(ta_config, has_archive)},
 };
 const size_t ta_conf_n_sections = TA_COUNT(ta_conf_sections);
 

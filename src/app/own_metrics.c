@@ -365,6 +365,8 @@ int ta_own_metrics_put(const struct ta_own_metrics *m, struct ta_buf *out)
         put_safe(&e, m->safe);
     if (m->cleanup)
         put_cleanup(&e, m->cleanup);
+    if (m->archiving && m->archiving->archiver)
+        ta_archiving_put(m->archiving, &e);
     if (m->protector && m->protector->is_on)
         put_protector(&e, m->protector);
     if (m->nats && m->nats->nats)

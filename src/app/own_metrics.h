@@ -6,6 +6,7 @@
 #ifndef TARN_APP_OWN_METRICS_H
 #define TARN_APP_OWN_METRICS_H
 
+#include "app/archiving.h"
 #include "app/cleanup.h"
 #include "app/nats_inputs.h"
 #include "app/protector.h"
@@ -36,6 +37,7 @@ struct ta_own_metrics {
     struct ta_nats_inputs *nats;
     struct ta_protector *protector;
     struct ta_cleanup_task *cleanup;
+    struct ta_archiving *archiving;
     struct ta_http_server *http;
     const struct ta_http_route *routes;
     size_t n_routes;

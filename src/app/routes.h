@@ -36,6 +36,7 @@
 
 enum { TA_ROUTES_MAX = 40, TA_JOB_ROUTES = 12, TA_WORKERS_MAX = 64 };
 
+struct ta_archiving;
 struct ta_clusters;
 struct ta_line_tag;
 struct ta_safe;
@@ -50,6 +51,7 @@ struct ta_app {
     struct ta_safe *safe;                      /* NULL: samples are in memory only */
     const struct ta_clusters *clusters;        /* never NULL */
     struct ta_ingest_totals *lines;            /* of all writes over HTTP */
+    struct ta_archiving *archiving;            /* NULL: jobs are not archived */
     const struct ta_own_metrics *own;          /* what /metrics shows */
     struct ta_ingest *ingests[TA_WORKERS_MAX]; /* one per HTTP worker, used by it alone */
     struct ta_clock *clock;

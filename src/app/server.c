@@ -248,6 +248,7 @@ int ta_server_open(struct ta_server *s, const struct ta_config *config, struct t
                              .query_limits = query_limits(limits),
                              .lines = &s->lines,
                              .own = &s->own,
+                             .archiving = &s->archiving,
                              .clusters = &s->clusters,
                              .safe = &s->safe,
                              .jobs = &s->jobs,
@@ -274,6 +275,7 @@ int ta_server_open(struct ta_server *s, const struct ta_config *config, struct t
                                      .nats = &s->nats,
                                      .protector = &s->protector,
                                      .cleanup = &s->cleanup,
+                                     .archiving = &s->archiving,
                                      .http = s->http,
                                      .routes = s->routes,
                                      .n_routes = s->n_routes,
@@ -337,6 +339,9 @@ int ta_server_start(struct ta_server *s, struct ta_err *err)
         r = start_jobs(s, err);
     if (r == TA_OK)
         r = start_nats(s, err);
+    if (r == TA_OK)
+        r = ta_archiving_start(&s->archiving, s->config, s->store, &s->clusters, &s->safe, s->clock,
+                               s->log, err);
     return r < 0 ? r : ta_http_server_start(s->http, err);
 }
 
@@ -409,6 +414,7 @@ int ta_server_stop(struct ta_server *s, uint32_t deadline_ms, int *out_cut, stru
     ta_nats_inputs_end(&s->nats);
     *out_cut = ta_http_server_stop(s->http, deadline_ms);
     ta_job_desk_stop(&s->jobs);
+    ta_archiving_stop(&s->archiving);
     ta_cleanup_task_stop(&s->cleanup);
     ta_keeper_stop(&s->keeper);
     return ta_safe_stop(&s->safe, true, err);
@@ -416,6 +422,7 @@ int ta_server_stop(struct ta_server *s, uint32_t deadline_ms, int *out_cut, stru
 
 void ta_server_close(struct ta_server *s)
 {
+    ta_archiving_stop(&s->archiving);
     ta_cleanup_task_stop(&s->cleanup);
     ta_keeper_stop(&s->keeper);
     if (s->http)

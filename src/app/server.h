@@ -11,6 +11,7 @@
 #ifndef TARN_APP_SERVER_H
 #define TARN_APP_SERVER_H
 
+#include "app/archiving.h"
 #include "app/cleanup.h"
 #include "app/clusters.h"
 #include "app/conf.h"
@@ -47,6 +48,7 @@ struct ta_server {
     struct ta_keeper keeper;
     struct ta_cleanup_task cleanup;
     struct ta_job_desk jobs; /* main.db is set */
+    struct ta_archiving archiving;
     bool is_tls;
 };
 

@@ -8,7 +8,7 @@
 #include "jobs/archive_queue.h"
 
 enum {
-    LOOK_S = 30,
+    LOOK_S = 2, /* for jobs that others have ended: one search of an index */
     RETRY_MAX_S = 3600,
     PAUSE_S = 5,             /* after the database has failed */
     COUNT_S = 15,            /* between two looks at the length of the queue */
@@ -242,6 +242,11 @@ static bool is_stopping(struct ta_archiver *a)
     return yes;
 }
 
+static bool is_ready(struct ta_archiver *a)
+{
+    return !a->conf.is_ready || a->conf.is_ready(a->conf.self);
+}
+
 static void *work(void *self)
 {
     struct worker *w = self;
@@ -250,6 +255,11 @@ static void *work(void *self)
 
     while (!is_stopping(a)) {
         struct ta_err err = {0};
+
+        if (!is_ready(a)) {
+            wait_for(a, NULL, 1);
+            continue;
+        }
         int r = one_job(w, &err);
 
         if (r > 0)
@@ -272,8 +282,10 @@ static int footprints(struct worker *w, struct ta_err *err)
     struct ta_archiver *a = w->owner;
     const struct ta_archive_bench bench = bench_of(w);
     int64_t now_s = ta_now_s(a->conf.clock), row = INT64_MIN;
-    int r;
+    int r = TA_OK;
 
+    if (!is_ready(a))
+        return TA_OK;
     while ((r = ta_archive_queue_running(w->queue, row, now_s - QUIET_S, &row, err)) > 0 &&
            !is_stopping(a)) {
         struct ta_err why = {0};
@@ -364,7 +376,7 @@ static int open_worker(struct ta_archiver *a, struct worker *w, const char *name
     if (r >= 0)
         r = ta_archive_queue_open(&w->queue, &a->conf.database, a->conf.alloc, err);
     if (r >= 0 && run == work)
-        r = a->conf.open_backend(a->conf.backend_self, &w->backend, a->conf.alloc, err);
+        r = a->conf.open_backend(a->conf.self, &w->backend, a->conf.alloc, err);
     if (r < 0)
         return r;
     if (pthread_create(&w->thread, NULL, run, w) != 0)

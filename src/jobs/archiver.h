@@ -33,7 +33,9 @@ struct ta_archiver_conf {
     /* Opens the archive for one worker, who closes it. */
     int (*open_backend)(void *self, struct ta_backend **out, struct ta_alloc *alloc,
                         struct ta_err *err);
-    void *backend_self;
+    /* False: nothing may be archived yet, the store is being filled. NULL: it is. */
+    bool (*is_ready)(void *self);
+    void *self; /* of both */
     struct ta_vfs *vfs;
     const char *spool_dir; /* for the files of the workers, must exist */
     struct ta_archive_rules rules;

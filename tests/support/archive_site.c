@@ -138,7 +138,7 @@ struct ta_archiver_conf archive_site_conf(struct archive_site *s)
                                      .clusters = s->clusters,
                                      .n_clusters = 1,
                                      .open_backend = archive_site_backend,
-                                     .backend_self = s,
+                                     .self = s,
                                      .vfs = &ta_vfs_posix,
                                      .spool_dir = s->dir,
                                      .rules = {.load = {.core_nodes_max = 8}},

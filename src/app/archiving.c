@@ -1,0 +1,214 @@
+/* archiving.c - see archiving.h. */
+#include "app/archiving.h"
+
+#include <stdio.h>
+
+#include "jobs/schema.h"
+
+static const int64_t NS = 1000000000, MS_NS = 1000000;
+
+static int open_backend(void *self, struct ta_backend **out, struct ta_alloc *alloc,
+                        struct ta_err *err)
+{
+    const struct ta_archiving *a = self;
+    const struct ta_conf_archive *c = &a->config->archive;
+    const struct ta_backend_options options = {.may_create = true};
+
+    if (c->kind[0] == 's') {
+        const struct ta_sql_options sql = {.path = c->db_path};
+        return ta_backend_open_sqlite(out, &sql, a->clock, &options, alloc, err);
+    }
+    return ta_backend_open_files(out, &ta_vfs_posix, c->path, &options, alloc, err);
+}
+
+static bool is_ready(void *self)
+{
+    const struct ta_archiving *a = self;
+
+    return !a->safe || ta_safe_is_ready(a->safe);
+}
+
+/* The tables are made, or brought up to date by a command and not in passing. */
+static int ready_database(const char *path, struct ta_err *err)
+{
+    const struct ta_sql_options options = {.path = path};
+    const struct ta_job_schema_options schema = {0};
+    struct ta_sql sql = {0};
+    int r = ta_sql_open(&sql, &options, err);
+
+    if (r >= 0)
+        r = ta_job_schema_ready(&sql, &schema, err);
+    ta_sql_done(&sql);
+    return r < 0 ? ta_fail_context(err, r, "main.db: ") : TA_OK;
+}
+
+static int read_rules(struct ta_archiving *a, const char *path, struct ta_err *err)
+{
+    struct ta_file_source src;
+    struct ta_file *file = NULL;
+
+    if (!path[0])
+        return TA_OK;
+    int r = ta_open(&ta_vfs_posix, path, TA_OPEN_READ, 0, &file, err);
+    if (r >= 0) {
+        ta_file_source_init(&src, file);
+        r = ta_tag_rules_new(&a->rules, &src.source, &ta_heap, err);
+        (void)ta_close(&file, NULL); /* only read */
+    }
+    return r < 0 ? ta_fail_context(err, r, "tarn.archiver.tag-rules: %.200s: ", path) : TA_OK;
+}
+
+static int read_cluster(struct ta_archiving *a, struct ta_backend *backend, struct ta_str name,
+                        struct ta_buf *text, struct ta_err *err)
+{
+    struct ta_cluster *cluster = NULL;
+    struct ta_mem_source src;
+    int r = ta_backend_read_cluster(backend, name, text, err);
+
+    if (r >= 0) {
+        ta_mem_source_init(&src, text->at, text->len, 0);
+        r = ta_cluster_new(&cluster, &src.source, &ta_heap, err);
+    }
+    if (r < 0)
+        return ta_fail_context(err, r, "archive: cluster %.*s: ", TA_STR_FMT(name));
+    a->clusters.at[a->clusters.n++] = cluster;
+    return TA_OK;
+}
+
+/* Without cluster files the archive's own say what a job's cluster is. */
+static int read_clusters(struct ta_archiving *a, struct ta_err *err)
+{
+    struct ta_backend *backend = NULL;
+    struct ta_str_list names = {0};
+    struct ta_arena arena;
+    struct ta_buf text;
+    int r = open_backend(a, &backend, &ta_heap, err);
+
+    ta_arena_init(&arena, &ta_heap, 1 << 20);
+    ta_buf_init(&text, &ta_heap, TA_BACKEND_CLUSTER_MAX);
+    if (r >= 0)
+        r = ta_backend_clusters(backend, &arena, &names, err);
+    if (r >= 0 && names.n > 0) {
+        a->clusters.at = ta_alloc_zero(&ta_heap, names.n, sizeof(*a->clusters.at));
+        a->clusters.alloc = &ta_heap;
+        a->clusters.cap = a->clusters.at ? names.n : 0;
+        if (!a->clusters.at)
+            r = ta_fail(err, TA_ENOMEM, "no memory for the clusters of the archive");
+    }
+    for (size_t i = 0; r >= 0 && i < names.n; i++)
+        r = read_cluster(a, backend, names.at[i], &text, err);
+    ta_backend_close(backend);
+    ta_buf_done(&text);
+    ta_arena_done(&arena);
+    return r;
+}
+
+static void find_directory(struct ta_archiving *a)
+{
+    const char *path = a->config->main.db, *slash = strrchr(path, '/');
+
+    if (!slash)
+        snprintf(a->directory, sizeof(a->directory), ".");
+    else
+        snprintf(a->directory, sizeof(a->directory), "%.*s", slash > path ? (int)(slash - path) : 1,
+                 path);
+}
+
+static struct ta_archiver_conf make_conf(struct ta_archiving *a)
+{
+    const struct ta_conf_archiver *c = &a->config->tarn.archiver;
+
+    return (struct ta_archiver_conf){
+        .database = {.path = a->config->main.db},
+        .open_backend = open_backend,
+        .is_ready = is_ready,
+        .self = a,
+        .vfs = &ta_vfs_posix,
+        .spool_dir = a->directory,
+        .rules = {.load = {c->core_nodes, c->compat},
+                  .resolution_s = c->resolution_ns / NS,
+                  .timeout_ms = c->timeout_ns / MS_NS,
+                  .tags = a->rules},
+        .hook = {.command = c->hook_command,
+                 .url = c->hook_url,
+                 .timeout_ms = c->hook_timeout_ns / MS_NS},
+        .workers =
+            (unsigned)(c->workers < TA_ARCHIVE_WORKERS_MAX ? c->workers : TA_ARCHIVE_WORKERS_MAX),
+        .attempts = (unsigned)(c->attempts < 1000 ? c->attempts : 1000),
+        .retry_s = c->retry_ns / NS,
+        .retention_s = a->config->store.retention_ns > 0 ? a->config->store.retention_ns / NS : 0,
+        .duration_s = c->durations_ns / NS,
+        .footprint_s = c->footprints_ns / NS,
+        .walltime_grace_s = a->config->main.walltime_grace_s,
+        .clock = a->clock,
+        .alloc = &ta_heap};
+}
+
+int ta_archiving_start(struct ta_archiving *a, const struct ta_config *config,
+                       struct ta_store *store, const struct ta_clusters *clusters,
+                       struct ta_safe *safe, struct ta_clock *clock, struct ta_log *log,
+                       struct ta_err *err)
+{
+    *a = (struct ta_archiving){.config = config, .safe = safe, .clock = clock};
+    if (!config->main.db[0] || !config->has_archive)
+        return TA_OK;
+    find_directory(a);
+    int r = ready_database(config->main.db, err);
+    if (r >= 0)
+        r = read_rules(a, config->tarn.archiver.tag_rules, err);
+    if (r >= 0 && clusters->n == 0)
+        r = read_clusters(a, err);
+    if (r >= 0) {
+        struct ta_archiver_conf conf = make_conf(a);
+
+        conf.store = store;
+        conf.clusters = clusters->n ? clusters->at : a->clusters.at;
+        conf.n_clusters = clusters->n ? clusters->n : a->clusters.n;
+        conf.log = log;
+        r = ta_archiver_start(&a->archiver, &conf, err);
+    }
+    if (r < 0)
+        ta_archiving_stop(a);
+    return r;
+}
+
+void ta_archiving_wake(struct ta_archiving *a)
+{
+    if (a->archiver)
+        ta_archiver_wake(a->archiver);
+}
+
+void ta_archiving_stop(struct ta_archiving *a)
+{
+    if (a->archiver)
+        (void)ta_archiver_stop(a->archiver, a->config->tarn.archiver.stop_timeout_ns / MS_NS);
+    ta_tag_rules_free(a->rules);
+    ta_clusters_done(&a->clusters);
+    a->archiver = NULL;
+    a->rules = NULL;
+}
+
+void ta_archiving_put(struct ta_archiving *a, struct ta_exposition *e)
+{
+    struct ta_archiver_counts c = {0};
+
+    if (a->archiver)
+        ta_archiver_counts(a->archiver, &c);
+    ta_expo_gauge(e, "tarn_jobs_waiting", "Ended jobs that wait to be archived.",
+                  (double)c.waiting);
+    ta_expo_gauge(e, "tarn_jobs_waiting_oldest_seconds",
+                  "How long ago the one ended that waits longest.", (double)c.oldest_age_s);
+    ta_expo_gauge(e, "tarn_jobs_archiving", "Jobs being archived.", (double)c.working);
+    ta_expo_counter(e, "tarn_jobs_archived_total", "Jobs archived.", c.archived);
+    ta_expo_counter(e, "tarn_jobs_failed_total", "Jobs given up.", c.failed);
+    ta_expo_counter(e, "tarn_jobs_retried_total", "Failed tries that are repeated.", c.retried);
+    ta_expo_counter(e, "tarn_jobs_hooks_failed_total", "Hooks of archived jobs that failed.",
+                    c.hooks_failed);
+    ta_expo_counter(e, "tarn_jobs_archived_bytes_total",
+                    "Bytes of data and metadata put into the archive.", c.bytes);
+    ta_expo_family(e, "tarn_jobs_archive_seconds_total", "counter",
+                   "Time that workers have spent on jobs.");
+    ta_expo_f64(e, "", NULL, NULL, (double)c.work_ns / 1e9);
+    ta_expo_gauge(e, "tarn_jobs_archive_peak_bytes", "The most memory that a worker has had.",
+                  (double)c.peak_bytes);
+}

@@ -1,0 +1,178 @@
+"""Ended jobs come from the database into the archive, also when the process is killed meanwhile."""
+
+import gzip
+import json
+import os
+import random
+import sqlite3
+import time
+
+import tarn
+
+KILLS = int(os.environ.get("TARN_ARCHIVE_JOBS", "50"))
+CLUSTER = {
+    "name": "c",
+    "metricConfig": [
+        {"name": "cpu_load", "unit": {"base": ""}, "scope": "node", "timestep": 60, "footprint": "avg"},
+        {"name": "flops_any", "unit": {"base": "F/s"}, "scope": "hwthread", "timestep": 60},
+        {"name": "clock", "unit": {"base": "Hz"}, "scope": "node", "timestep": 60},
+    ],
+    "subClusters": [{
+        "name": "main", "nodes": "*",
+        "topology": {"node": [0, 1], "socket": [[0, 1]], "memoryDomain": [[0, 1]], "core": [[0], [1]]}}],
+}
+
+
+class Site:
+    """A server with jobs: a store with an hour of two hosts, a database, an archive of files."""
+
+    def __init__(self, directory, **archiver):
+        self.directory = directory
+        (directory / "cluster.json").write_text(json.dumps(CLUSTER))
+        self.start_s = int(time.time()) // 60 * 60 - 3600
+        self.server = tarn.Server(directory, tarn.config(
+            main={"addr": "127.0.0.1:0", "db": str(directory / "job.db")},
+            archive={"kind": "file", "path": str(directory / "archive")},
+            tarn={"cluster-files": [str(directory / "cluster.json")], "archiver": archiver}))
+
+    def feed(self):
+        lines = []
+        for host in ("n1", "n2"):
+            for i in range(60):
+                at = self.start_s + 60 * i
+                lines.append(f"cpu_load,hostname={host},type=node value={i % 7} {at}")
+                lines += [f"flops_any,hostname={host},type=hwthread,type-id={t} value={t + i} {at}"
+                          for t in (0, 1)]
+        assert self.server.write("\n".join(lines) + "\n").status == 200
+
+    def database(self):
+        db = sqlite3.connect(self.directory / "job.db", timeout=60)
+        db.isolation_level = None
+        return db
+
+    def end_jobs(self, first, n):
+        with self.database() as db:
+            db.executemany(
+                "INSERT INTO job (job_id, cluster, subcluster, start_time, hpc_user, project,"
+                " cluster_partition, array_job_id, duration, walltime, job_state, meta_data, resources,"
+                " num_nodes, num_hwthreads, num_acc, smt, shared, footprint) VALUES"
+                " (?, 'c', 'main', ?, 'u', 'p', '', 0, 3540, 7200, 'completed', 'null', ?, 2, 4, 0, 1, 'none', 'null')",
+                [(first + i, self.start_s, json.dumps([{"hostname": "n1"}, {"hostname": "n2"}]))
+                 for i in range(n)])
+
+    def states(self):
+        with self.database() as db:
+            return dict(db.execute("SELECT job_id, monitoring_status FROM job"))
+
+    def wait(self, job_ids, state=3):
+        until = time.monotonic() + 120
+        while any(self.states().get(i) != state for i in job_ids):
+            assert time.monotonic() < until, (self.states(), self.server.log()[-3000:])
+            time.sleep(0.02)
+
+    def read(self, job_id):
+        """The two documents of a job, None for one that is not there."""
+        place = self.directory / "archive" / "c" / str(job_id // 1000) / f"{job_id % 1000:03}" / str(self.start_s)
+        meta, data = place / "meta.json", place / "data.json.gz"
+        return (json.loads(meta.read_text()) if meta.exists() else None,
+                json.loads(gzip.decompress(data.read_bytes())) if data.exists() else None)
+
+    def check_whole(self, job_id):
+        meta, data = self.read(job_id)
+        assert meta["jobId"] == job_id and meta["monitoringStatus"] == 3
+        assert meta["metaData"] == {"tarn.missingMetrics": "clock"}
+        assert meta["footprint"] == {"cpu_load_avg": 2.9}
+        assert sorted(data) == ["cpu_load", "flops_any"]
+        assert sorted(data["flops_any"]) == ["core", "node"]
+        assert [len(s["data"]) for s in data["cpu_load"]["node"]["series"]] == [59, 59]
+
+
+def test_an_ended_job_comes_into_the_archive_and_is_counted(tmp_path):
+    site = Site(tmp_path)
+    with site.server as s:
+        site.feed()
+        site.end_jobs(4001, 2)
+        site.wait([4001, 4002])
+        site.check_whole(4001)
+        until = time.monotonic() + tarn.DEADLINE_S
+        while s.metrics()["tarn_jobs_archived_total"] != 2:
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        text = s.request("GET", "/metrics").text
+        manual = (tarn.ROOT / "doc" / "metrics.md").read_text()
+        names = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE tarn_jobs_")}
+        assert len(names) == 10
+        assert all(f"`{name}`" in manual for name in names), names
+
+
+def test_the_clusters_of_the_archive_do_when_none_are_configured(tmp_path):
+    site = Site(tmp_path)
+    conf = json.loads(site.server.path.read_text())
+    del conf["tarn"]["cluster-files"]
+    site.server.path.write_text(json.dumps(conf))
+    (tmp_path / "archive" / "c").mkdir(parents=True)
+    (tmp_path / "archive" / "version.txt").write_text("3\n")
+    (tmp_path / "archive" / "c" / "cluster.json").write_text(json.dumps(CLUSTER))
+    with site.server:
+        site.feed()
+        site.end_jobs(4001, 1)
+        site.wait([4001])
+        site.check_whole(4001)
+
+
+def test_a_hook_gets_the_metadata_and_rules_give_tags(tmp_path):
+    hook = tmp_path / "hook"
+    hook.write_text(f"#!/bin/sh\ncat >{tmp_path}/seen.new && mv {tmp_path}/seen.new {tmp_path}/seen\n")
+    hook.chmod(0o755)
+    (tmp_path / "rules.json").write_text(json.dumps({"rules": [
+        {"type": "jobClass", "name": "calm", "if": [{"field": "cpu_load_max", "is": "<", "value": 10}]}]}))
+    site = Site(tmp_path, **{"hook-command": str(hook), "tag-rules": str(tmp_path / "rules.json")})
+    with site.server:
+        site.feed()
+        site.end_jobs(4001, 1)
+        site.wait([4001])
+        until = time.monotonic() + tarn.DEADLINE_S
+        while not (tmp_path / "seen").exists():
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        seen = json.loads((tmp_path / "seen").read_text())
+        assert seen == site.read(4001)[0]
+        assert [(t["type"], t["name"]) for t in seen["tags"]] == [("jobClass", "calm")]
+
+
+def test_a_bad_file_of_rules_ends_the_start_and_is_named(tmp_path):
+    (tmp_path / "rules.json").write_text('{"rules":[{"type":"a","name":"b"}]}')
+    site = Site(tmp_path, **{"tag-rules": str(tmp_path / "rules.json")})
+    done = tarn.run("serve", "--config", str(site.server.path), cwd=tmp_path)
+    assert done.returncode == 1
+    assert "rules.json: rule 1 (b): a rule needs 1 to 64 conditions" in done.stderr
+
+
+def test_a_kill_at_any_point_leaves_each_job_archived_whole_or_waiting(tmp_path):
+    """Killed at random moments while it archives, until all jobs are done."""
+    site = Site(tmp_path)
+    with site.server as s:
+        site.feed()
+        s.stop()
+        # The tables are there; the jobs are not, and nobody archives before the first kill.
+        ids = range(5000, 5000 + KILLS)
+        site.end_jobs(5000, KILLS)
+        kills = 0
+        while any(v != 3 for v in site.states().values()):
+            s.start()
+            time.sleep(random.uniform(0, 0.12))  # a random moment, not a condition
+            s.process.kill()
+            s.process.wait()
+            kills += 1
+            for job_id, state in site.states().items():
+                assert state in (1, 3), (job_id, state)
+                if state == 3:
+                    site.check_whole(job_id)
+            assert kills < 20 * KILLS
+        s.start()
+        site.wait(ids)
+        for job_id in ids:
+            site.check_whole(job_id)
+        with site.database() as db:
+            assert db.execute("SELECT count(*) FROM tarn_archive").fetchone()[0] == 0
+        print(f"{KILLS} jobs archived over {kills} kills, none lost and none in part")
