@@ -146,6 +146,7 @@ soak: $(BUILD)/tests/fault/test_vault_powercut $(BUILD)/tests/fault/test_vault_i
 	    tests/e2e/test_kill.py tests/e2e/test_ack_audit.py tests/e2e/test_syscall_kill.py \
 	    tests/e2e/test_archiver.py \
 	    tests/e2e/test_clean_stop.py tests/e2e/test_open_files.py
+	TARN_CLEAN_ROOT=1 $(PYTHON) -m pytest -q -p no:cacheprovider tests/packages
 
 # Fuzz targets need clang; FUZZ_RUNS executions of each (0 = build and replay the corpus only).
 FUZZ_RUNS ?= 100000
@@ -204,7 +205,7 @@ deb:
 	@VERSION=$(VERSION) BUILD=$(BUILD) tools/make-deb
 
 rpm:
-	@VERSION=$(VERSION) BUILD=$(BUILD) tools/make-rpm
+	@VERSION=$(VERSION) BUILD=$(BUILD) DYGRAPHS=$(DYGRAPHS) tools/make-rpm
 
 clean:
 	rm -rf $(BUILD) compile_commands.json
