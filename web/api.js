@@ -43,6 +43,18 @@ export const health = (cluster, nodes, metrics, signal) =>
 
 export const query = (body, signal) => json("/api/query", body, signal);
 
+export const jobs = (wanted, signal) => json("/api/jobs/?" + wanted, undefined, signal);
+
+export const job = async (id, signal) => (await json(`/api/jobs/${encodeURIComponent(id)}`, undefined, signal)).Meta;
+
+// metric -> scope -> series: from the store at a scope, or what the archive has.
+export const load = async (body, signal) => (await json("/api/load", body, signal)).data;
+export const archived = async (id, signal) =>
+  (await json(`/api/jobs/${encodeURIComponent(id)}?all-metrics=true`, undefined, signal)).Data || {};
+
+// What this server has beside the store.
+export const about = () => json("/web/about.json");
+
 // Samples of Prometheus' text format: name -> [{labels, value}].
 export async function numbers(signal) {
   const found = new Map();

@@ -4,15 +4,18 @@ import { link, make, notice } from "/web/dom.js";
 import { field } from "/web/find.js";
 import * as clusters from "/web/view_clusters.js";
 import * as host from "/web/view_host.js";
+import * as job from "/web/view_job.js";
+import * as jobs from "/web/view_jobs.js";
 import * as store from "/web/view_store.js";
 
 const view = document.getElementById("view");
 const leave = document.getElementById("leave");
-const VIEWS = { "": clusters, cluster: clusters, host, store };
-const TABS = { "": "clusters", cluster: "clusters", host: "clusters", store: "store" };
+const VIEWS = { "": clusters, cluster: clusters, host, job, jobs, store };
+const TABS = { "": "clusters", cluster: "clusters", host: "clusters", job: "jobs", jobs: "jobs", store: "store" };
 const HOSTS_KEPT_MS = 30000;
 const RETRY_MS = 3000;
 let now; // the context of the view that is shown
+let place; // its path
 
 let known; // the listing of all hosts: a promise
 function hosts(fresh) {
@@ -65,7 +68,7 @@ class Context {
     view.removeAttribute("aria-busy");
     if (error.status === 401 || error.status === 403) return view.replaceChildren(askToken(error));
     const again = make("button", { type: "button", textContent: "Try again", onclick: route });
-    if (error.status === 404)
+    if (error.status === 404 || error.status === 422)
       return view.replaceChildren(notice("Not found", error.message, make("a", { href: "#/", textContent: "All clusters" })));
     if (error.status && error.status !== 503) return view.replaceChildren(notice("That failed", error.message, again));
     view.replaceChildren(notice(error.status ? "Not ready yet" : "The store does not answer",
@@ -107,6 +110,9 @@ function route() {
     else a.removeAttribute("aria-current");
   leave.hidden = !api.hasToken();
   document.title = [...parts.slice(1), "tarn"].join(" – ").slice(0, 200);
+  // The same host at another scope stays where it is on the screen.
+  if (path !== place || name === "jobs") scrollTo(0, 0);
+  place = path;
   view.setAttribute("aria-busy", "true");
   VIEWS[name].show(context, parts.slice(1), new URLSearchParams(options)).catch((error) => context.fail(error));
 }
@@ -129,4 +135,5 @@ leave.onclick = () => {
   route();
 };
 addEventListener("hashchange", route);
+api.about().then((has) => { document.querySelector("nav a[data-view=jobs]").hidden = !has.jobs; }, () => {});
 route();

@@ -1,5 +1,6 @@
-/* handle_page.c - GET / and /web/...: the page's files; GET /openapi.json: the description of all routes.
- * Open to anybody: they hold no data, and what they ask of the API needs a token like any other client. */
+/* handle_page.c - GET / and /web/...: the page's files, and about.json, which says what of the API is
+ * there; GET /openapi.json: the description of all routes. Open to anybody: they hold no data, and what
+ * they ask of the API needs a token like any other client. */
 #include "app/page.h"
 #include "app/routes.h"
 
@@ -24,6 +25,15 @@ static const struct ta_page_file *find(struct ta_str name)
     return NULL;
 }
 
+/* {"jobs":true}: is there a side of jobs to show? */
+static int about(struct ta_http_req *req)
+{
+    const struct ta_app *app = ta_http_app(req);
+
+    return ta_http_reply(req, 200, "application/json",
+                         app->has_jobs ? TA_STR("{\"jobs\":true}") : TA_STR("{\"jobs\":false}"));
+}
+
 static int give(struct ta_http_req *req, const struct ta_page_file *file, struct ta_err *err)
 {
     struct ta_str known = ta_http_header(req, "If-None-Match");
@@ -46,6 +56,8 @@ static int page(struct ta_http_req *req, struct ta_err *err)
 {
     struct ta_str name = ta_http_subpath(req);
 
+    if (ta_str_is(name, "about.json"))
+        return about(req);
     return give(req, find(name.len ? name : ta_str("index.html")), err);
 }
 

@@ -60,6 +60,7 @@ struct ta_app {
     struct ta_query_limits query_limits;
     size_t line_bytes_max;
     struct ta_job_desk *jobs;                  /* used by its routes alone */
+    bool has_jobs;                             /* main.db: those routes are there */
     const struct ta_conf_strings *api_allowed; /* addresses that may use them */
     const struct ta_line_tag *influx_tags;     /* of the configuration */
     size_t n_influx_tags;

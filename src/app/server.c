@@ -252,6 +252,7 @@ int ta_server_open(struct ta_server *s, const struct ta_config *config, struct t
                              .clusters = &s->clusters,
                              .safe = &s->safe,
                              .jobs = &s->jobs,
+                             .has_jobs = config->main.db[0] != '\0',
                              .api_allowed = &config->main.api_allowed,
                              .influx_tags = config->tarn.influx_tags,
                              .n_influx_tags = config->tarn.n_influx_tags,

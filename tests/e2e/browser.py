@@ -64,6 +64,7 @@ class Browser:
         self.until(f"document.querySelector({selector!r})", selector)
         for element in self.driver.find_elements("css selector", selector):
             if text is None or element.text == text:
+                self.run("arguments[0].scrollIntoView({block: 'center'})", element)
                 return element.click()
         raise AssertionError(f"no {selector} says {text}")
 

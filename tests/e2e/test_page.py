@@ -2,10 +2,12 @@
 
 import json
 import time
+import urllib.request
 
 import pytest
 import tarn
 from browser import Keys, PHONE, address, browser, chromium, demo_cluster  # noqa: F401
+from job_stub import Front, HOSTILE as HOSTILE_USER, START
 from test_auth import Issuer
 
 HOSTILE = "<img&>\"x"
@@ -247,6 +249,53 @@ def test_empty_and_failing_stores_are_explained(tmp_path, browser):
         browser.online(True)
         browser.until("document.querySelector('.panel')", "it comes back by itself")
         browser.console()
+
+
+def test_jobs_are_listed_filtered_and_shown_with_their_metrics_and_statistics(demo, browser):
+    rows = "document.querySelectorAll('tbody tr').length"
+    with Front(demo) as front:
+        browser.open(address(front))
+        browser.click("nav a[data-view=jobs]")
+        browser.until(rows + " === 25", "a page of jobs")
+        assert HOSTILE_USER in browser.text() and not browser.run("return document.querySelector('td b')")
+        browser.picture("jobs")
+        browser.click(".pages button", "Older →")
+        browser.until("document.querySelector('tbody a').textContent === '7035'", "the next page")
+        browser.click(".choice button", "Running")
+        browser.until(rows + " === 3", "the running ones, from the first page")
+        browser.find("input[aria-label=Project]").send_keys("proj1", Keys.ENTER)
+        browser.until(rows + " === 1", "those of a project")
+        browser.click("tbody a", "7058")
+
+        browser.until("document.querySelectorAll('.canvas[data-lines=\"2\"][data-points]').length === 2", "both metrics of both hosts")
+        assert browser.run("return document.querySelector('.canvas').dataset.points") == "120"
+        assert "2 h" in browser.text() and "archived" not in browser.text()
+        browser.point(browser.find(".canvas"), 20)
+        at = int(browser.until("document.querySelector('.legend').dataset.time", "a cursor"))
+        answer = json.load(urllib.request.urlopen(address(front, "api/jobs/58?all-metrics=true")))
+        series = answer["Data"]["cpu_load"]["node"]["series"]
+        wanted = [f"{s['data'][(at - START - 58000) // 60]:g}" for s in series]
+        assert browser.run("return [...document.querySelector('.legend').querySelectorAll('b')].map(b => b.textContent)") == wanted
+        browser.drag(browser.find(".canvas"), -60, 120)
+        browser.until("[...document.querySelectorAll('.canvas')].every(c => c.dataset.seconds < 3000)", "both zoomed")
+        browser.click(".choice button", "core")
+        browser.until("document.querySelector('.canvas[data-lines=\"16\"][data-points]')", "its cores")
+        browser.picture("job")
+
+        browser.open(address(front, "#/job/1"))
+        browser.until("document.querySelector('.figures')", "statistics")
+        assert browser.run("return [...document.querySelectorAll('.figures tbody tr')].map(r => r.innerText.split(/\\s+/).join(' '))") == [
+            "cpu_load 11 31 51 GF/s", "flops_any 11 31 51 GF/s"]
+        assert "archived" in browser.text() and "app: gromacs" in browser.text()
+        browser.click(".about a", "(compare)")
+        browser.until("location.hash.startsWith('#/host/demo/d001/d002?from=')", "its hosts in its time")
+        assert browser.console() == []
+        browser.open(address(front, "#/job/999"))
+        browser.until("document.body.innerText.includes('Not found')", "no such job")
+        browser.console()
+    browser.open(address(demo))
+    browser.until("document.querySelector('.grid a.full')", "hosts")
+    assert browser.run("return document.querySelector('nav a[data-view=jobs]').hidden") and browser.console() == []
 
 
 def luminance(color):
