@@ -44,8 +44,8 @@ async function metricsOf(context, id, job, wanted) {
     const metrics = new Map([...at.values()].flatMap((m) => [...m]));
     const step = Math.max(...[...metrics.values()].map((m) => m.freq));
     const coarse = Math.ceil(job.duration / step / POINTS);
-    const data = await api.load({ function: "job-data", cluster: job.cluster, subCluster: job.subCluster, startTime: job.startTime, duration: job.duration,
-      resources: job.resources, metrics: [...metrics.keys()].sort(), scopes: [scope], resolution: coarse > 1 ? coarse * step : 0 }, context.signal);
+    const data = await api.load({ ...job, function: "job-data", metrics: [...metrics.keys()].sort(), scopes: [scope],
+      resolution: coarse > 1 ? coarse * step : 0 }, context.signal);
     if (Object.keys(data).length || job.monitoringStatus !== 3) return { data, scopes, scope };
   } else if (job.monitoringStatus !== 3) return { data: {}, scopes: [], scope: "" };
   const data = await api.archived(id, context.signal);

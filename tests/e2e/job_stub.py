@@ -1,5 +1,5 @@
 """A stand-in for the job side in front of a tarn: answers the calls about jobs as the specification has them, from
-invented jobs, and passes everything else on."""
+invented jobs that are archived and whose hosts the store has forgotten, and passes everything else on."""
 
 import http.client
 import http.server
@@ -13,15 +13,14 @@ HOSTILE = "<b>&\"user"
 
 
 def job(number):
-    running = number >= 58
     return {"cluster": "demo", "subCluster": "main", "partition": "main", "project": "proj" + str(number % 3),
             "user": HOSTILE if number == 60 else "user" + str(number % 5), "shared": "none",
-            "jobState": "running" if running else ("completed", "failed", "timeout", "cancelled")[number % 7 % 4],
+            "jobState": "completed" if number >= 58 else ("failed", "timeout", "cancelled")[number % 3],
             "tags": [{"type": "app", "name": "gromacs", "scope": "global", "id": 1}] if number % 2 else [],
-            "resources": [{"hostname": f"d{i:03d}"} for i in range(1, 3)], "numNodes": 2, "numAcc": 0, "jobId": 7000 + number, "id": number,
-            "startTime": START + 1000 * number, "duration": 3600, "walltime": 7200, "energy": 3.77, "monitoringStatus": 1 if running else 3,
+            "resources": [{"hostname": f"gone{i}"} for i in range(1, 3)], "numNodes": 2, "numAcc": 0, "jobId": 7000 + number, "id": number,
+            "startTime": START + 1000 * number, "duration": 3600, "walltime": 7200, "energy": 3.77, "monitoringStatus": 3,
             "footprint": {"cpu_load_avg": 30.25, "flops_any_avg": 696.9}, "metaData": None,
-            "statistics": None if running else {m: {"avg": 31.0, "min": 11.0, "max": 51.0, "unit": {"base": "F/s", "prefix": "G"}} for m in METRICS}}
+            "statistics": {m: {"avg": 31.0, "min": 11.0, "max": 51.0, "unit": {"base": "F/s", "prefix": "G"}} for m in METRICS}}
 
 
 METRICS = ("cpu_load", "flops_any")
@@ -34,7 +33,7 @@ def level(hosts, ids, height):
         for i in range(ids) or [None]:
             data = [round(height + 20 * math.sin(k / 9 + h + (i or 0)), 2) for k in range(60)] + [None]
             known = [v for v in data if v is not None]
-            series.append({"hostname": f"d{h + 1:03d}", **({} if i is None else {"id": str(i)}), "data": data,
+            series.append({"hostname": f"gone{h + 1}", **({} if i is None else {"id": str(i)}), "data": data,
                            "statistics": {"avg": round(sum(known) / len(known), 2), "min": min(known), "max": max(known)}})
     return {"unit": {"base": "F/s", "prefix": "G"}, "timestep": 60, "series": series}
 

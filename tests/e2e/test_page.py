@@ -251,7 +251,7 @@ def test_empty_and_failing_stores_are_explained(tmp_path, browser):
         browser.console()
 
 
-def test_jobs_are_listed_filtered_and_shown_with_their_metrics_and_statistics(demo, browser):
+def test_archived_jobs_are_listed_filtered_and_shown_with_their_metrics_and_statistics(demo, browser):
     rows = "document.querySelectorAll('tbody tr').length"
     with Front(demo) as front:
         browser.open(address(front))
@@ -261,15 +261,17 @@ def test_jobs_are_listed_filtered_and_shown_with_their_metrics_and_statistics(de
         browser.picture("jobs")
         browser.click(".pages button", "Older →")
         browser.until("document.querySelector('tbody a').textContent === '7035'", "the next page")
-        browser.click(".choice button", "Running")
-        browser.until(rows + " === 3", "the running ones, from the first page")
+        browser.click(".choice button", "Completed")
+        browser.until(rows + " === 3", "the completed ones, from the first page")
         browser.find("input[aria-label=Project]").send_keys("proj1", Keys.ENTER)
         browser.until(rows + " === 1", "those of a project")
         browser.click("tbody a", "7058")
 
         browser.until("document.querySelectorAll('.canvas[data-lines=\"2\"][data-points]').length === 2", "both metrics of both hosts")
         assert browser.run("return document.querySelector('.canvas').dataset.points") == "120"
-        assert "2 h" in browser.text() and "archived" not in browser.text()
+        assert "archived" in browser.text() and "60 min of 2 h" in browser.text()
+        assert browser.run("return [...document.querySelectorAll('.figures tbody tr')].map(r => r.innerText.split(/\\s+/).join(' '))") == [
+            "cpu_load 11 31 51 GF/s", "flops_any 11 31 51 GF/s"]
         browser.point(browser.find(".canvas"), 20)
         at = int(browser.until("document.querySelector('.legend').dataset.time", "a cursor"))
         answer = json.load(urllib.request.urlopen(address(front, "api/jobs/58?all-metrics=true")))
@@ -281,14 +283,6 @@ def test_jobs_are_listed_filtered_and_shown_with_their_metrics_and_statistics(de
         browser.click(".choice button", "core")
         browser.until("document.querySelector('.canvas[data-lines=\"16\"][data-points]')", "its cores")
         browser.picture("job")
-
-        browser.open(address(front, "#/job/1"))
-        browser.until("document.querySelector('.figures')", "statistics")
-        assert browser.run("return [...document.querySelectorAll('.figures tbody tr')].map(r => r.innerText.split(/\\s+/).join(' '))") == [
-            "cpu_load 11 31 51 GF/s", "flops_any 11 31 51 GF/s"]
-        assert "archived" in browser.text() and "app: gromacs" in browser.text()
-        browser.click(".about a", "(compare)")
-        browser.until("location.hash.startsWith('#/host/demo/d001/d002?from=')", "its hosts in its time")
         assert browser.console() == []
         browser.open(address(front, "#/job/999"))
         browser.until("document.body.innerText.includes('Not found')", "no such job")
@@ -296,6 +290,56 @@ def test_jobs_are_listed_filtered_and_shown_with_their_metrics_and_statistics(de
     browser.open(address(demo))
     browser.until("document.querySelector('.grid a.full')", "hosts")
     assert browser.run("return document.querySelector('nav a[data-view=jobs]').hidden") and browser.console() == []
+
+
+def cluster_file(directory):
+    """Eight threads in two sockets; a metric of nodes and one of threads."""
+    threads = list(range(8))
+    halves = [threads[:4], threads[4:]]
+    path = directory / "cluster.json"
+    path.write_text(json.dumps({
+        "name": "c",
+        "metricConfig": [{"name": name, "unit": {"base": unit}, "scope": scope, "aggregation": "sum", "timestep": 60, "peak": 100, "normal": 50,
+                          "caution": 20, "alert": 10, "subClusters": []}
+                         for name, unit, scope in (("cpu_load", "", "node"), ("flops_any", "F/s", "hwthread"))],
+        "subClusters": [{"name": "main", "nodes": "n[1-2]", "processorType": "x", "socketsPerNode": 2, "coresPerSocket": 4, "threadsPerCore": 1,
+                         **{k: {"unit": {"base": "F/s"}, "value": 1} for k in ("flopRateScalar", "flopRateSimd", "memoryBandwidth")},
+                         "topology": {"node": threads, "socket": halves, "memoryDomain": halves, "core": [[t] for t in threads]}}]}))
+    return str(path)
+
+
+def test_a_running_job_is_found_from_the_start_page_with_the_values_of_the_store(tmp_path, browser):
+    conf = tarn.config(main={"db": str(tmp_path / "job.db")}, tarn={"cluster-files": [cluster_file(tmp_path)]})
+    start = int(time.time()) // 60 * 60 - 1800
+    lines = [line for k in range(30) for h in (1, 2) for line in (
+        f"cpu_load,hostname=n{h} value={h * 10 + k} {start + 60 * k}",
+        *(f"flops_any,hostname=n{h},type=hwthread,type-id={t} value={t + k} {start + 60 * k}" for t in range(8)))]
+    job = {"jobId": 4711, "user": HOSTILE, "project": "p", "cluster": "c", "numNodes": 2, "walltime": 7200, "startTime": start,
+           "resources": [{"hostname": "n1"}, {"hostname": "n2"}]}
+    with tarn.Server(tmp_path, conf) as s:
+        assert s.write("\n".join(lines)).status == 200
+        assert s.request("POST", "/api/jobs/start_job/", json.dumps(job)).status == 201
+        browser.open(address(s))
+        browser.click("nav a[data-view=jobs]")
+        browser.click("tbody a", "4711")
+        browser.until("document.querySelectorAll('.canvas[data-lines=\"2\"][data-points=\"60\"]').length === 2", "both metrics of both nodes")
+        assert HOSTILE in browser.text() and "running" in browser.text()
+        browser.point(browser.find(".canvas"), 0)
+        at = int(browser.until("document.querySelector('.legend').dataset.time", "a cursor"))
+        values = [s.query({"cluster": "c", "from": at, "to": at + 60, "queries": [{"host": h, "metric": "cpu_load"}]}).json()["results"][0][0]["data"][0]
+                  for h in ("n1", "n2")]
+        assert browser.run("return [...document.querySelector('.legend').querySelectorAll('b')].map(b => Number(b.textContent))") == values
+        browser.click(".choice button", "hwthread")
+        browser.until("document.querySelector('.canvas[data-lines=\"16\"][data-points=\"480\"]')", "its threads")
+        browser.picture("running")
+        browser.click(".about a", "(compare)")
+        browser.until("location.hash.startsWith('#/host/c/n1/n2?from=') && document.querySelector('.canvas[data-lines=\"2\"][data-points]')",
+                      "its hosts in its time")
+        stop = {"jobId": 4711, "cluster": "c", "startTime": start, "jobState": "failed", "stopTime": start + 1700}
+        assert s.request("POST", "/api/jobs/stop_job/", json.dumps(stop)).status == 200
+        browser.run("location.hash = '#/jobs?state=failed'")
+        browser.until("document.querySelector('tbody .state.failed')", "its end")
+        assert browser.console() == []
 
 
 def luminance(color):
