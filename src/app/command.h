@@ -25,6 +25,13 @@ extern const struct ta_command ta_cmd_serve;
 extern const struct ta_command ta_cmd_reference; /* serve under the name cc-metric-store */
 extern const struct ta_command ta_cmd_archive;
 extern const struct ta_command ta_cmd_convert;
+extern const struct ta_command ta_cmd_job_archive_list;
+extern const struct ta_command ta_cmd_job_archive_info;
+extern const struct ta_command ta_cmd_job_archive_validate;
+extern const struct ta_command ta_cmd_job_archive_convert;
+extern const struct ta_command ta_cmd_job_archive_import;
+extern const struct ta_command ta_cmd_job_archive_migrate;
+extern const struct ta_command ta_cmd_job_archive_remove;
 extern const struct ta_command ta_cmd_inspect;
 extern const struct ta_command ta_cmd_query;
 extern const struct ta_command ta_cmd_top;

@@ -21,6 +21,7 @@
 #include "io/vfs.h"
 #include "jobs/sql.h"
 #include "query/decode.h"
+#include "rest/s3.h"
 
 #include <stdbool.h>
 
@@ -107,6 +108,14 @@ int ta_backend_open_files(struct ta_backend **out, struct ta_vfs *vfs, const cha
 int ta_backend_open_sqlite(struct ta_backend **out, const struct ta_sql_options *sql,
                            struct ta_clock *clock, const struct ta_backend_options *options,
                            struct ta_alloc *alloc, struct ta_err *err);
+
+/* The bucket of an S3 client (rest/s3.h), which must be there; its name is for messages. What is put is kept
+ * in the file `spool_path` meanwhile, which no other backend may use. Borrows s3, which then serves nobody
+ * else, vfs and alloc. Memory: 64 KiB, and 1.5 MiB while jobs are listed. */
+int ta_backend_open_s3(struct ta_backend **out, struct ta_s3 *s3, const char *bucket,
+                       struct ta_vfs *vfs, const char *spool_path,
+                       const struct ta_backend_options *options, struct ta_alloc *alloc,
+                       struct ta_err *err);
 
 void ta_backend_close(struct ta_backend *b); /* NULL is fine */
 

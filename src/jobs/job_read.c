@@ -212,11 +212,29 @@ static int read_node(struct reading *r, const struct ta_json_token *first, struc
     return n < 0 ? n : TA_OK;
 }
 
+/* Archives of version 1 have units as one word: a prefix, if the rest is a base, and the base. */
+static int split_unit(struct reading *r, struct ta_str word, struct ta_job_statistic *s)
+{
+    static const char *const bases[] = {"B", "F", "B/s", "F/s", "Flops/s", "Hz", "W", "J"};
+    const struct ta_str rest = {word.at + 1, word.len - 1};
+    size_t prefix = 0;
+
+    for (size_t i = 0; word.len > 1 && strchr("KMGTPE", word.at[0]) && i < TA_COUNT(bases); i++)
+        if (ta_str_is(rest, bases[i]))
+            prefix = 1;
+
+    int e = copy(r, (struct ta_str){word.at + prefix, word.len - prefix}, &s->base);
+
+    return e < 0 || !prefix ? e : copy(r, (struct ta_str){word.at, 1}, &s->prefix);
+}
+
 static int read_unit(struct reading *r, struct ta_job_statistic *s)
 {
     struct ta_json_token token;
     int n = next(r, &token);
 
+    if (n > 0 && token.kind == TA_JSON_STRING && !r->is_strict)
+        return split_unit(r, token.text, s);
     if (n > 0)
         n = opens(r, &token, TA_JSON_OBJECT);
     while (n > 0 && (n = next(r, &token)) > 0 && token.kind == TA_JSON_KEY) {

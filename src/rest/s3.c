@@ -1,4 +1,4 @@
-#include "rest/s3.h"
+#include "rest/s3_int.h"
 
 #include <inttypes.h>
 #include <openssl/evp.h>
@@ -18,28 +18,11 @@ enum {
 
 #define TAG_HEADER "x-amz-meta-tarn-tag"
 
-struct ta_s3 {
-    struct ta_alloc *alloc;
-    struct ta_s3_conf conf;
-    struct ta_rest_client *http;
-    struct ta_buf url, path, auth, answer;
-};
-
 /* Part [at, at + left) of a file as a body. */
 struct part_source {
     struct ta_source source;
     struct ta_file *file;
     uint64_t at, left;
-};
-
-/* What one call asks for. */
-struct ask {
-    const char *method, *key;
-    const char *query;               /* canonical */
-    const char *if_none_match, *tag; /* NULL = not sent */
-    struct ta_file *file;            /* body from a file, or ... */
-    uint64_t at, bytes;
-    struct ta_str text; /* ... from memory */
 };
 
 static int64_t part_read(struct ta_source *self, void *buf, size_t n, struct ta_err *err)
@@ -94,7 +77,7 @@ void ta_s3_free(struct ta_s3 *s)
     ta_release(s->alloc, s, sizeof(*s));
 }
 
-static int hash_part(const struct ask *a, char out[TA_SHA256_HEX], struct ta_alloc *alloc,
+static int hash_part(const struct ta_s3_ask *a, char out[TA_SHA256_HEX], struct ta_alloc *alloc,
                      struct ta_err *err)
 {
     if (!a->file)
@@ -119,7 +102,7 @@ static int hash_part(const struct ask *a, char out[TA_SHA256_HEX], struct ta_all
     return n < 0 ? ta_fail(err, (int)n, "hashing an upload: %s", ta_strerror((int)n)) : TA_OK;
 }
 
-static int make_url(struct ta_s3 *s, const struct ask *a)
+static int make_url(struct ta_s3 *s, const struct ta_s3_ask *a)
 {
     int r;
 
@@ -154,7 +137,7 @@ static void host_of(const char *endpoint, char out[256])
 }
 
 /* One signed request; its answer's status, the body's first bytes in s->answer. */
-static int ask_once(struct ta_s3 *s, const struct ask *a, struct ta_err *err)
+static int ask_once(struct ta_s3 *s, const struct ta_s3_ask *a, struct ta_err *err)
 {
     struct ta_sigv4_header sign[HEADERS_MAX];
     struct ta_rest_header send[HEADERS_MAX];
@@ -217,6 +200,9 @@ static int ask_once(struct ta_s3 *s, const struct ask *a, struct ta_err *err)
         return r;
     int status = answer->status;
     ta_buf_reset(&s->answer);
+    s->body = a->keeps_body && status == 200 ? &answer->body : NULL;
+    if (s->body)
+        return status;
     r = ta_rest_read_all(s->http, answer, &s->answer, err);
     return r < 0 ? r : status;
 }
@@ -233,8 +219,7 @@ static int wait_ms(struct ta_s3 *s, int64_t ms, struct ta_err *err)
     return TA_OK;
 }
 
-/* Asks until an answer comes that is not a passing trouble. Returns the HTTP status. */
-static int ask(struct ta_s3 *s, const struct ask *a, struct ta_err *err)
+int ta_s3_ask(struct ta_s3 *s, const struct ta_s3_ask *a, struct ta_err *err)
 {
     for (unsigned attempt = 0;; attempt++) {
         struct ta_err why = {0};
@@ -249,8 +234,7 @@ static int ask(struct ta_s3 *s, const struct ask *a, struct ta_err *err)
     }
 }
 
-/* Text between <name> and </name> of the answer. */
-static struct ta_str element(const struct ta_s3 *s, const char *name)
+struct ta_str ta_s3_element(const struct ta_s3 *s, const char *name)
 {
     char open[64];
     const char *end = s->answer.at + s->answer.len;
@@ -266,9 +250,9 @@ static struct ta_str element(const struct ta_s3 *s, const char *name)
     return stop ? (struct ta_str){at, (size_t)(stop - at)} : (struct ta_str){NULL, 0};
 }
 
-static int refused(const struct ta_s3 *s, const struct ask *a, int status, struct ta_err *err)
+int ta_s3_refused(const struct ta_s3 *s, const struct ta_s3_ask *a, int status, struct ta_err *err)
 {
-    struct ta_str code = element(s, "Code");
+    struct ta_str code = ta_s3_element(s, "Code");
     int result = status == 403 || status == 401 ? TA_EDENIED
                  : status == 412                ? TA_EEXIST
                  : status == 404                ? TA_ENOTFOUND
@@ -280,15 +264,15 @@ static int refused(const struct ta_s3 *s, const struct ask *a, int status, struc
 
 int ta_s3_head(struct ta_s3 *s, const char *key, struct ta_s3_object *out, struct ta_err *err)
 {
-    const struct ask a = {.method = "HEAD", .key = key, .query = ""};
-    int status = ask(s, &a, err);
+    const struct ta_s3_ask a = {.method = "HEAD", .key = key, .query = ""};
+    int status = ta_s3_ask(s, &a, err);
 
     if (status < 0)
         return status;
     if (status == 404)
         return 0;
     if (status != 200)
-        return refused(s, &a, status, err);
+        return ta_s3_refused(s, &a, status, err);
     struct ta_str length = ta_rest_header(s->http, "content-length");
     struct ta_str tag = ta_rest_header(s->http, TAG_HEADER);
     char number[24];
@@ -306,20 +290,20 @@ int ta_s3_head(struct ta_s3 *s, const char *key, struct ta_s3_object *out, struc
 static int begin_upload(struct ta_s3 *s, const char *key, const char *tag, struct ta_buf *id,
                         struct ta_err *err)
 {
-    const struct ask a = {.method = "POST", .key = key, .query = "uploads=", .tag = tag};
-    int status = ask(s, &a, err);
+    const struct ta_s3_ask a = {.method = "POST", .key = key, .query = "uploads=", .tag = tag};
+    int status = ta_s3_ask(s, &a, err);
 
     if (status < 0)
         return status;
-    struct ta_str upload = element(s, "UploadId");
+    struct ta_str upload = ta_s3_element(s, "UploadId");
     if (status != 200 || !upload.len)
-        return refused(s, &a, status, err);
+        return ta_s3_refused(s, &a, status, err);
     int r = ta_rest_encode(id, upload, false);
     return r < 0 || ta_buf_byte(id, 0) < 0 ? ta_fail(err, TA_ENOMEM, "S3: an upload id too long")
                                            : TA_OK;
 }
 
-static int put_part(struct ta_s3 *s, struct ask *a, unsigned number, const char *id,
+static int put_part(struct ta_s3 *s, struct ta_s3_ask *a, unsigned number, const char *id,
                     struct ta_buf *list, struct ta_err *err)
 {
     char query[2048];
@@ -328,12 +312,12 @@ static int put_part(struct ta_s3 *s, struct ask *a, unsigned number, const char 
     if (n < 0 || (size_t)n >= sizeof(query))
         return ta_fail(err, TA_ERANGE, "S3: an upload id too long");
     a->query = query;
-    int status = ask(s, a, err);
+    int status = ta_s3_ask(s, a, err);
     if (status < 0)
         return status;
     struct ta_str etag = ta_rest_header(s->http, "etag");
     if (status != 200 || !etag.len || etag.len > ETAG_MAX)
-        return refused(s, a, status, err);
+        return ta_s3_refused(s, a, status, err);
     int r = ta_buf_printf(list, "<Part><PartNumber>%u</PartNumber><ETag>%.*s</ETag></Part>", number,
                           TA_STR_FMT(etag));
     return r < 0 ? ta_fail(err, r, "S3: too many parts") : TA_OK;
@@ -348,11 +332,11 @@ static int put_parts(struct ta_s3 *s, const char *key, struct ta_file *file, uin
     int r = ta_buf_z(list, "<CompleteMultipartUpload>");
 
     for (uint64_t at = 0; at < bytes && r >= 0; at += part) {
-        struct ask a = {.method = "PUT",
-                        .key = key,
-                        .file = file,
-                        .at = at,
-                        .bytes = bytes - at < part ? bytes - at : part};
+        struct ta_s3_ask a = {.method = "PUT",
+                              .key = key,
+                              .file = file,
+                              .at = at,
+                              .bytes = bytes - at < part ? bytes - at : part};
         r = put_part(s, &a, number++, id, list, err);
     }
     return r < 0 ? r : ta_buf_z(list, "</CompleteMultipartUpload>");
@@ -364,16 +348,17 @@ static int end_upload(struct ta_s3 *s, const char *key, const char *id, const st
     char query[2048];
 
     snprintf(query, sizeof(query), "uploadId=%s", id);
-    const struct ask a = {.method = "POST",
-                          .key = key,
-                          .query = query,
-                          .if_none_match = "*",
-                          .text = ta_buf_view(list)};
-    int status = ask(s, &a, err);
+    const struct ta_s3_ask a = {.method = "POST",
+                                .key = key,
+                                .query = query,
+                                .if_none_match = "*",
+                                .text = ta_buf_view(list)};
+    int status = ta_s3_ask(s, &a, err);
     if (status < 0)
         return status;
     /* The server may answer 200 at once and tell the error in the body. */
-    return status == 200 && !element(s, "Code").len ? TA_OK : refused(s, &a, status, err);
+    return status == 200 && !ta_s3_element(s, "Code").len ? TA_OK
+                                                          : ta_s3_refused(s, &a, status, err);
 }
 
 static void drop_upload(struct ta_s3 *s, const char *key, const char *id)
@@ -381,7 +366,7 @@ static void drop_upload(struct ta_s3 *s, const char *key, const char *id)
     char query[2048];
 
     snprintf(query, sizeof(query), "uploadId=%s", id);
-    const struct ask a = {.method = "DELETE", .key = key, .query = query};
+    const struct ta_s3_ask a = {.method = "DELETE", .key = key, .query = query};
     (void)ask_once(s, &a, NULL); /* parts that stay are the bucket's life-cycle rule's business */
 }
 
@@ -409,16 +394,16 @@ static int put_in_parts(struct ta_s3 *s, const char *key, struct ta_file *file, 
 static int put_whole(struct ta_s3 *s, const char *key, struct ta_file *file, uint64_t bytes,
                      const char *tag, struct ta_err *err)
 {
-    const struct ask a = {.method = "PUT",
-                          .key = key,
-                          .query = "",
-                          .if_none_match = "*",
-                          .tag = tag,
-                          .file = file,
-                          .bytes = bytes};
-    int status = ask(s, &a, err);
+    const struct ta_s3_ask a = {.method = "PUT",
+                                .key = key,
+                                .query = "",
+                                .if_none_match = "*",
+                                .tag = tag,
+                                .file = file,
+                                .bytes = bytes};
+    int status = ta_s3_ask(s, &a, err);
 
-    return status < 0 ? status : status == 200 ? TA_OK : refused(s, &a, status, err);
+    return status < 0 ? status : status == 200 ? TA_OK : ta_s3_refused(s, &a, status, err);
 }
 
 /* 1 = the object is there and is ours, 0 = it is not there, TA_EEXIST = it is another. */

@@ -1,8 +1,8 @@
-/* s3.h - objects of an S3-compatible server: is it there, put a file.
+/* s3.h - objects of an S3-compatible server: put once and for all, or read, list, replace, delete.
  *
  * Requests are signed (sigv4.h) with the hash of their body, paths are in path style
  * (ENDPOINT/BUCKET/KEY). Files go up in parts, each read from the file as it is sent; an object is never
- * replaced (If-None-Match: *), and does not exist before its last request succeeded. What may pass by itself (a
+ * replaced by ta_s3_put (If-None-Match: *), and does not exist before its last request succeeded. What may pass by itself (a
  * broken connection, 429, 5xx) is tried again, ATTEMPTS times in all.
  *
  * Memory: the HTTP client's, and 64 KiB while a part is hashed. One thread at a time.
@@ -44,5 +44,30 @@ int ta_s3_head(struct ta_s3 *s, const char *key, struct ta_s3_object *out, struc
  * well. `err` tells the server's answer. */
 int ta_s3_put(struct ta_s3 *s, const char *key, struct ta_file *file, const char *tag,
               struct ta_err *err);
+
+/* ---- objects that change (s3_objects.c) ---- */
+
+/* The bucket is there and may be used: TA_ENOTFOUND, TA_EDENIED, TA_EIO. */
+int ta_s3_check(struct ta_s3 *s, struct ta_err *err);
+
+/* The object's bytes as a source; TA_ENOTFOUND. A source that ends early fails (TA_EIO). Until
+ * ta_s3_get_end nothing else may be asked of this client. */
+int ta_s3_get(struct ta_s3 *s, const char *key, struct ta_source **out, uint64_t *bytes,
+              struct ta_err *err);
+void ta_s3_get_end(struct ta_s3 *s); /* fine when nothing is open */
+
+/* The object becomes the first `bytes` of the file, or the text when file is NULL, in one request (at most
+ * 5 GB: TA_ERANGE). Others see the old or the new one. */
+int ta_s3_replace(struct ta_s3 *s, const char *key, struct ta_file *file, uint64_t bytes,
+                  struct ta_str text, struct ta_err *err);
+/* Fine when there is none. */
+int ta_s3_delete(struct ta_s3 *s, const char *key, struct ta_err *err);
+
+/* One page of the keys that begin with `prefix` and come after `after` ("" = from the first), into
+ * `names` (replaced), each followed by a NUL. With `by_folder`, instead of keys the beginnings up to
+ * the first '/' behind the prefix, and no keys. 1 = there may be more, 0 = that is all. TA_ERANGE: a page
+ * does not fit into `names`; 512 KiB are enough for keys of 1 KiB. */
+int ta_s3_list(struct ta_s3 *s, const char *prefix, bool by_folder, const char *after,
+               struct ta_buf *names, struct ta_err *err);
 
 #endif
