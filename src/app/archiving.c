@@ -136,7 +136,7 @@ static struct ta_archiver_conf make_conf(struct ta_archiving *a)
             (unsigned)(c->workers < TA_ARCHIVE_WORKERS_MAX ? c->workers : TA_ARCHIVE_WORKERS_MAX),
         .attempts = (unsigned)(c->attempts < 1000 ? c->attempts : 1000),
         .retry_s = c->retry_ns / NS,
-        .retention_s = a->config->store.retention_ns > 0 ? a->config->store.retention_ns / NS : 0,
+        .retention_s = ta_archiving_retention_s(a),
         .duration_s = c->durations_ns / NS,
         .footprint_s = c->footprints_ns / NS,
         .walltime_grace_s = a->config->main.walltime_grace_s,
@@ -176,6 +176,19 @@ void ta_archiving_wake(struct ta_archiving *a)
 {
     if (a->archiver)
         ta_archiver_wake(a->archiver);
+}
+
+int ta_archiving_open_queue(struct ta_archiving *a, struct ta_archive_queue **out,
+                            struct ta_err *err)
+{
+    const struct ta_sql_options options = {.path = a->config->main.db, .cache_bytes = 1 << 20};
+
+    return ta_archive_queue_open(out, &options, &ta_heap, err);
+}
+
+int64_t ta_archiving_retention_s(const struct ta_archiving *a)
+{
+    return a->config->store.retention_ns > 0 ? a->config->store.retention_ns / NS : 0;
 }
 
 void ta_archiving_stop(struct ta_archiving *a)

@@ -10,6 +10,7 @@
 #include "app/conf.h"
 #include "app/exposition.h"
 #include "app/safe.h"
+#include "jobs/archive_queue.h"
 #include "jobs/archiver.h"
 
 struct ta_archiving {
@@ -29,7 +30,11 @@ int ta_archiving_start(struct ta_archiving *a, const struct ta_config *config,
                        struct ta_err *err);
 /* A job has ended, or is to be archived again. Never waits; fine when none runs. Any thread. */
 void ta_archiving_wake(struct ta_archiving *a);
-void ta_archiving_stop(struct ta_archiving *a); /* fine when none runs, and twice */
+/* The list of jobs to archive, for one call. */
+int ta_archiving_open_queue(struct ta_archiving *a, struct ta_archive_queue **out,
+                            struct ta_err *err);
+int64_t ta_archiving_retention_s(const struct ta_archiving *a); /* of the store; 0: for ever */
+void ta_archiving_stop(struct ta_archiving *a);                 /* fine when none runs, and twice */
 /* Its own metrics. */
 void ta_archiving_put(struct ta_archiving *a, struct ta_exposition *e);
 

@@ -22,6 +22,7 @@ static const struct {
     [TA_JOB_DROP_TAGS] = {"tags", job_call_drop_tags},
     [TA_JOB_DELETE] = {"delete_job", job_call_delete},
     [TA_JOB_DELETE_BEFORE] = {"delete_job_before", job_call_delete_before},
+    [TA_JOB_ARCHIVE] = {"archive_job", job_call_archive},
     [TA_JOB_NODE_STATES] = {"nodestate", job_call_node_states},
 };
 

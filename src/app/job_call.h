@@ -28,13 +28,17 @@ enum ta_job_verb {
     TA_JOB_DROP_TAGS,
     TA_JOB_DELETE,
     TA_JOB_DELETE_BEFORE,
-    TA_JOB_NODE_STATES
+    TA_JOB_NODE_STATES,
+    TA_JOB_ARCHIVE
 };
+
+struct ta_archiving;
 
 /* What calls work with; immutable while they run. */
 struct ta_job_place {
     const struct ta_clusters *clusters;
     struct ta_store *store;
+    struct ta_archiving *archiving; /* is told of jobs that have ended; NULL: nobody */
     struct ta_clock *clock;
     struct ta_log *log;
     struct ta_alloc *alloc;

@@ -1,4 +1,5 @@
 /* job_call_life.c - jobs begin and end (spec: archiver 3.3, 3.4). */
+#include "app/archiving.h"
 #include "app/job_call_int.h"
 
 #include "query/cluster.h"
@@ -182,6 +183,8 @@ void job_call_stop(struct ta_job_call *c, struct ta_repository *r)
         job_fail(c, e, "updating the job failed", &why);
     if (e < 0)
         return;
+    if (c->place->archiving)
+        ta_archiving_wake(c->place->archiving);
     job.state = ta_str(ta_job_state_word(state));
     job.duration = q.stop_time - job.start_time;
     job_reply_job(c, &job);

@@ -12,6 +12,7 @@ static const struct ta_job_route rows[TA_JOB_ROUTES] = {
     {"/api/tags", TA_HTTP_DELETE, TA_JOB_DROP_TAGS, false},
     {"/api/jobs/delete_job", TA_HTTP_DELETE, TA_JOB_DELETE, false},
     {"/api/jobs/delete_job_before", TA_HTTP_DELETE, TA_JOB_DELETE_BEFORE, false},
+    {"/api/jobs/archive_job", TA_HTTP_POST, TA_JOB_ARCHIVE, false},
     {"/api/nodestate", TA_HTTP_POST | TA_HTTP_PUT, TA_JOB_NODE_STATES, false},
     {"/api/healthcheck", TA_HTTP_POST, TA_JOB_NODE_STATES, false},
 };

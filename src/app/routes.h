@@ -34,7 +34,7 @@
 #include "query/request.h"
 #include "store/store.h"
 
-enum { TA_ROUTES_MAX = 40, TA_JOB_ROUTES = 12, TA_WORKERS_MAX = 64 };
+enum { TA_ROUTES_MAX = 40, TA_JOB_ROUTES = 13, TA_WORKERS_MAX = 64 };
 
 struct ta_archiving;
 struct ta_clusters;

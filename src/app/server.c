@@ -305,6 +305,7 @@ static int start_jobs(struct ta_server *s, struct ta_err *err)
     const struct ta_job_place place = {
         .clusters = &s->clusters,
         .store = s->store,
+        .archiving = &s->archiving,
         .clock = s->clock,
         .log = s->log,
         .alloc = &s->requests.alloc,

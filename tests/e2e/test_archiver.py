@@ -140,6 +140,43 @@ def test_a_hook_gets_the_metadata_and_rules_give_tags(tmp_path):
         assert [(t["type"], t["name"]) for t in seen["tags"]] == [("jobClass", "calm")]
 
 
+def test_a_job_is_archived_again_when_asked(tmp_path):
+    site = Site(tmp_path)
+    with site.server as s:
+        site.feed()
+        site.end_jobs(4001, 1)
+        site.wait([4001])
+        (tmp_path / "archive" / "c" / "4" / "001" / str(site.start_s) / "meta.json").unlink()
+        assert s.request("POST", "/api/jobs/archive_job/1").status == 200
+        site.wait([4001])
+        site.check_whole(4001)
+        with site.database() as db:
+            db.execute("UPDATE job SET monitoring_status = 2")
+        answer = s.request("POST", "/api/jobs/archive_job/failed")
+        assert answer.json() == {"msg": "1 jobs to archive"}
+        site.wait([4001])
+        assert s.request("POST", "/api/jobs/archive_job/99").status == 404
+        assert s.request("POST", "/api/jobs/archive_job/x").status == 400
+        with site.database() as db:
+            db.execute("UPDATE job SET start_time = 1000")
+        answer = s.request("POST", "/api/jobs/archive_job/1")
+        assert answer.status == 422 and "does not have all of its data any more" in answer.text
+
+
+def test_ending_a_job_over_rest_archives_it(tmp_path):
+    site = Site(tmp_path)
+    with site.server as s:
+        site.feed()
+        job = {"jobId": 4001, "user": "u", "project": "p", "cluster": "c", "subCluster": "main", "numNodes": 2,
+               "shared": "none", "startTime": site.start_s, "walltime": 7200,
+               "resources": [{"hostname": "n1"}, {"hostname": "n2"}]}
+        assert s.request("POST", "/api/jobs/start_job/", json.dumps(job)).status == 201
+        stop = {"jobId": 4001, "stopTime": site.start_s + 3540, "jobState": "completed"}
+        assert s.request("POST", "/api/jobs/stop_job/", json.dumps(stop)).status == 200
+        site.wait([4001])
+        site.check_whole(4001)
+
+
 def test_a_bad_file_of_rules_ends_the_start_and_is_named(tmp_path):
     (tmp_path / "rules.json").write_text('{"rules":[{"type":"a","name":"b"}]}')
     site = Site(tmp_path, **{"tag-rules": str(tmp_path / "rules.json")})
