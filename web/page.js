@@ -81,7 +81,7 @@ class Context {
 function askToken(error) {
   const input = make("input", { type: "password", id: "token", autocomplete: "off", spellcheck: false });
   const form = make("form", { className: "notice" }, make("h1", { textContent: error.status === 403 ? "This token may not do that" : "A token, please" }),
-    make("p", { textContent: "This store answers to tokens (JWT) with the role of a reader. It stays in this browser tab." }),
+    make("p", { textContent: "This store answers to holders of a token (JWT) that may read. It stays in this browser tab." }),
     make("label", { for: "token", textContent: "Token" }), input, make("button", { textContent: "Open" }));
   if (api.hasToken()) form.append(make("p", { className: "error", textContent: error.message }));
   form.onsubmit = (event) => {

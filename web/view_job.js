@@ -23,14 +23,21 @@ export async function show(context, [id], options) {
   const tools = make("div", { className: "tools" });
   context.put(title(job), about(job), figures, tools, plots);
 
-  const { data, scopes, scope } = await metricsOf(context, id, job, options.get("scope"));
+  let found;
+  try {
+    found = await metricsOf(context, id, job, options.get("scope"));
+  } catch (error) {
+    if (error.name === "AbortError" || error.status === 401 || error.status === 403) throw error;
+    return plots.append(make("p", { className: "error", textContent: "The metrics cannot be loaded: " + error.message }));
+  }
+  const { data, scopes, scope } = found;
   if (context.signal.aborted) return;
   const metrics = Object.entries(data).sort((a, b) => a[0] < b[0] ? -1 : 1);
   figures.replaceChildren(statistics(job, metrics));
   if (!metrics.length)
     return plots.append(make("p", { className: "quiet", textContent: job.jobState === "running" ? "The store has no samples of this job yet." : "No metrics of this job are kept." }));
   tools.append(choice("Scope", scopes.map((s) => [s, s]), scope, (v) => { location.hash = link("job", id) + "?scope=" + encodeURIComponent(v); }), reset);
-  for (const [metric, found] of metrics) if (Object.hasOwn(found, scope)) plot(context, group, plots, metric, scope, found[scope], job);
+  for (const [metric, at] of metrics) if (Object.hasOwn(at, scope)) plot(context, group, plots, metric, scope, at[scope], job);
 }
 
 // From the store as long as it knows the job's hosts, at one scope; else, or when it has forgotten, from the archive.

@@ -37,7 +37,7 @@ function quantile(now, before, name, part) {
   return total > 0 ? buckets.find(([, n]) => n >= part * total)[0] : undefined;
 }
 
-const perSecond = (v) => v === undefined ? "…" : number(v) + "/s";
+const perSecond = (v) => v === undefined ? "…" : number(v, 3) + "/s";
 const time = (s) => s === undefined ? "none" : s === Infinity ? "very long" : s < 1 ? number(s * 1000, 3) + " ms" : number(s, 3) + " s";
 
 function panel(title, state, main, rows, extra) {

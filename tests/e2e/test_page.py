@@ -284,6 +284,9 @@ def test_archived_jobs_are_listed_filtered_and_shown_with_their_metrics_and_stat
         browser.until("document.querySelector('.canvas[data-lines=\"16\"][data-points]')", "its cores")
         browser.picture("job")
         assert browser.console() == []
+        browser.open(address(front, "#/job/2"))
+        browser.until("document.body.innerText.includes('the archive is away')", "a job without its metrics")
+        assert "user2" in browser.text() and "cpu_load" in browser.text()  # who, and the statistics
         browser.open(address(front, "#/job/999"))
         browser.until("document.body.innerText.includes('Not found')", "no such job")
         browser.console()
