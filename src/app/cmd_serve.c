@@ -11,6 +11,7 @@
 #include "app/signals.h"
 #include "app/stderr_log.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -234,6 +235,14 @@ static int clean_up(struct process *p)
     return TA_EXIT_OK;
 }
 
+/* Without this every thread has a heap of its own in the C library, and what one thread frees the others cannot
+ * use: at the memory cap the process would hold the cap several times over. Samples in the steady state allocate
+ * nothing, so that one heap holds nobody up. */
+static void share_heap(void)
+{
+    (void)mallopt(M_ARENA_MAX, 1); /* at worst as before */
+}
+
 /* Everything between the flags and the end of the process. */
 static int start(struct process *p)
 {
@@ -268,6 +277,7 @@ static int run(const struct ta_command *self, int argc, char **argv)
 
     if (!p)
         return status;
+    share_heap();
     p->is_reference = self == &ta_cmd_reference;
     if (!ta_command_parse(self, argc, argv, &p->v, NULL, &status)) {
         ta_release(&ta_heap, p, sizeof(*p));

@@ -4,8 +4,9 @@
  *     POST /api/v2/write?bucket=<cluster>&precision=
  *     GET  /ping                                   204
  *
- * Telegraf drops a batch on 400 and 413, and comes again after Retry-After on 503. So 400 means that sending
- * the same again is of no use: the good lines are stored, the bad ones never will be.
+ * Telegraf drops a batch on 400 and 413, and comes again after Retry-After on 429 and 503. So 400 means that
+ * sending the same again is of no use: the good lines are stored, the bad ones never will be; 429, that the
+ * memory for requests or for samples is used up at the moment; 503, that the log cannot take them.
  */
 #include "app/routes.h"
 #include "app/write_body.h"
@@ -33,6 +34,17 @@ static int precision_of(struct ta_http_req *req, enum ta_line_precision *out, st
     return ta_fail(err, TA_EINVAL, "precision is one of ns, us, ms, s, m, h");
 }
 
+/* No memory is 503 elsewhere; here the clients know a word for "too much at once". */
+static int told(struct ta_http_req *req, int r, const struct ta_err *err)
+{
+    if (r == TA_ENOMEM) {
+        (void)ta_http_set_header(req, "Retry-After",
+                                 "1"); /* without it the 429 still says enough */
+        (void)ta_http_reply_error(req, 429, ta_str(err->code ? err->text : "no memory at present"));
+    }
+    return r;
+}
+
 static int begin(struct ta_http_req *req, struct ta_err *err)
 {
     static const char *const names[] = {"cluster", "bucket", "db"};
@@ -44,12 +56,18 @@ static int begin(struct ta_http_req *req, struct ta_err *err)
 
     for (size_t i = 0; r == TA_OK && cluster.len == 0 && i < TA_COUNT(names); i++)
         cluster = ta_http_param(req, names[i]);
-    return r < 0 ? r : ta_write_begin(req, cluster, &options, err);
+    return told(req, r < 0 ? r : ta_write_begin(req, cluster, &options, err), err);
+}
+
+static int body(struct ta_http_req *req, const char *at, size_t len, size_t *taken,
+                struct ta_err *err)
+{
+    return told(req, ta_write_body(req, at, len, taken, err), err);
 }
 
 static int end(struct ta_http_req *req, struct ta_err *err)
 {
-    int r = ta_write_end(req, err);
+    int r = told(req, ta_write_end(req, err), err);
 
     return r < 0 ? r : ta_http_reply(req, 204, NULL, TA_STR(""));
 }
@@ -61,5 +79,5 @@ static int pong(struct ta_http_req *req, struct ta_err *err)
 }
 
 const struct ta_http_handler ta_handle_influx = {
-    .begin = begin, .body = ta_write_body, .end = end, .done = ta_write_done};
+    .begin = begin, .body = body, .end = end, .done = ta_write_done};
 const struct ta_http_handler ta_handle_ping = {.end = pong};

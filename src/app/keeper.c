@@ -8,6 +8,7 @@ enum {
     BREATH_MS = 5,   /* between slices: at most half a core for tending */
     IDLE_S = 900,    /* a series without a sample for so long is compressed up to its end */
     RETAIN_MAX_S = 60,
+    COUNT_S = 10,  /* how old the numbers of GET /metrics may be that need a visit to every host */
     REPORT_S = 300 /* as the reference */
 };
 
@@ -76,6 +77,12 @@ bool ta_keeper_turn(struct ta_keeper *k)
     if (now - k->reported_mono_ns >= REPORT_S * NS) {
         k->reported_mono_ns = now;
         report(k);
+    }
+    if (now - k->counted_mono_ns >= COUNT_S * NS) {
+        struct ta_store_counts counts;
+
+        k->counted_mono_ns = now;
+        ta_store_counts(k->store, &counts); /* which notes them */
     }
     return ta_store_keep(k->store, now_s, IDLE_S, SLICE_US) > 0;
 }

@@ -27,8 +27,9 @@ struct ta_keeper {
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    bool is_running, is_stopping;               /* guarded by lock */
-    int64_t retained_mono_ns, reported_mono_ns; /* of the last run; the thread's own */
+    bool is_running, is_stopping; /* guarded by lock */
+    int64_t retained_mono_ns, reported_mono_ns,
+        counted_mono_ns; /* of the last run; the thread's own */
 };
 
 /* Starts the thread. Borrows everything until the stop. */

@@ -31,7 +31,7 @@ static void put_store(struct ta_exposition *e, struct ta_store *store)
 {
     struct ta_store_counts c;
 
-    ta_store_counts(store, &c);
+    ta_store_counts_quick(store, &c);
     ta_expo_gauge(e, "tarn_hosts", "Hosts with samples in memory.", (double)c.hosts);
     ta_expo_gauge(e, "tarn_series", "Series in memory.", (double)c.series);
     ta_expo_gauge(e, "tarn_buffers", "Buffers of up to 512 slots in memory.", (double)c.buffers);

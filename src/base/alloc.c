@@ -46,6 +46,21 @@ static void *pages_resize(struct ta_alloc *self, void *p, size_t old_size, size_
 
 struct ta_alloc ta_pages = {.resize = pages_resize};
 
+size_t ta_heap_cost(size_t n)
+{
+    enum { HEADER = 8, GRAIN = 16, LEAST = 32 }; /* glibc's malloc on 64 bits */
+
+    if (n == 0 || n > SIZE_MAX - HEADER - GRAIN)
+        return n;
+    size_t cost = (n + HEADER + GRAIN - 1) & ~(size_t)(GRAIN - 1);
+    return cost < LEAST ? LEAST : cost;
+}
+
+size_t ta_pages_cost(size_t n)
+{
+    return n > SIZE_MAX - PAGE ? n : page_up(n);
+}
+
 void *ta_alloc_zero(struct ta_alloc *a, size_t n, size_t size)
 {
     size_t bytes;
@@ -80,14 +95,16 @@ static int budget_take(struct ta_budget *b, size_t n)
 static void *budget_resize(struct ta_alloc *self, void *p, size_t old_size, size_t new_size)
 {
     struct ta_budget *b = (struct ta_budget *)self;
+    size_t before = b->cost ? b->cost(old_size) : old_size;
+    size_t after = b->cost ? b->cost(new_size) : new_size;
 
-    if (new_size > old_size && !budget_take(b, new_size - old_size))
+    if (after > before && !budget_take(b, after - before))
         return NULL;
     void *got = ta_resize(b->parent, p, old_size, new_size);
-    if (new_size > old_size && !got)
-        atomic_fetch_sub_explicit(&b->used, new_size - old_size, memory_order_relaxed);
-    if (new_size < old_size && (got || new_size == 0))
-        atomic_fetch_sub_explicit(&b->used, old_size - new_size, memory_order_relaxed);
+    if (after > before && !got)
+        atomic_fetch_sub_explicit(&b->used, after - before, memory_order_relaxed);
+    if (after < before && (got || new_size == 0))
+        atomic_fetch_sub_explicit(&b->used, before - after, memory_order_relaxed);
     return got;
 }
 
@@ -96,6 +113,7 @@ void ta_budget_init(struct ta_budget *b, const char *name, size_t cap, struct ta
     b->alloc.resize = budget_resize;
     b->parent = parent;
     b->name = name;
+    b->cost = NULL;
     atomic_init(&b->cap, cap ? cap : SIZE_MAX);
     atomic_init(&b->used, 0);
     atomic_init(&b->peak, 0);

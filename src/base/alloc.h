@@ -50,12 +50,18 @@ extern struct ta_alloc ta_heap;
  * blocks that must not fragment the heap: frames, sealed segments. Sizes round up to a page. */
 extern struct ta_alloc ta_pages;
 
+/* What a block of n bytes takes from either, headers and rounding included: to the heap a block of 24 bytes
+ * is 32. A store of many small blocks would else hold a sixth more than it counts. */
+size_t ta_heap_cost(size_t n);
+size_t ta_pages_cost(size_t n);
+
 /* A budget: an allocator over another one, with a cap. Over the cap an allocation is refused
  * (NULL), which callers handle where it happens. Budgets nest: every ancestor is asked. */
 struct ta_budget {
     struct ta_alloc alloc; /* hand &b.alloc to the subsystem; must stay the first member */
     struct ta_alloc *parent;
     const char *name;       /* static string, for messages and metrics */
+    size_t (*cost)(size_t); /* what a block counts as; NULL: its size. Set before the first use */
     _Atomic size_t cap;     /* bytes; SIZE_MAX = uncapped */
     _Atomic size_t used;    /* bytes */
     _Atomic size_t peak;    /* bytes */

@@ -288,6 +288,7 @@ void ta_host_point(struct ta_host *h, uint32_t col, struct ta_group *g, uint32_t
         if (!g->n_open++)
             open_group(h, g);
         h->n_series += !st->open;
+        h->cluster->n_series += !st->open;
     }
     if (st->open) {
         struct ta_group *old = ta_host_head(h, col);
@@ -299,6 +300,7 @@ void ta_host_point(struct ta_host *h, uint32_t col, struct ta_group *g, uint32_t
             h->n_open--;
         }
         h->n_series -= !g;
+        h->cluster->n_series -= !g;
     }
     st->open = g ? g->open : 0;
     st->pos = pos;

@@ -5,6 +5,7 @@
  */
 #include "store/store_int.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 /* ---- by age ----------------------------------------------------------------------------------- */
@@ -151,11 +152,35 @@ uint64_t ta_store_force_free(struct ta_store *s)
 
 enum { AGES = 256 };
 
-/* Bytes of the groups by the time they end: enough to say up to which time must go. */
+/* Bytes of the groups by the time of their newest sample: enough to say up to which time must go. A group of one
+ * slot counts as a slot older: a flood of new series goes before those that have been written to for some time,
+ * which would be the oldest by the time they began. */
 struct ages {
     int64_t from_s, to_s; /* ends found */
     uint64_t bytes[AGES];
 };
+
+static bool is_row_empty(const struct ta_frame *f, uint32_t slot)
+{
+    const double *row = ta_frame_row(f, slot);
+
+    for (uint32_t i = 0; row && i < f->stride; i++)
+        if (!isnan(row[i]))
+            return false;
+    return true;
+}
+
+static int64_t newest_of(const struct ta_group *g)
+{
+    uint32_t len = ta_group_len_max(g);
+    const struct ta_frame *f = g->n_frames ? g->frames[g->n_frames - 1] : NULL;
+
+    /* Rows of narrow groups are made some at a time; the last ones may not be written yet. */
+    while (f && !g->is_restored && len > 1 && (len - 1) / WINDOW_SLOTS == f->window &&
+           is_row_empty(f, len - 1))
+        len--;
+    return g->start_s + (int64_t)(len > 1 ? len : 0) * g->freq_s;
+}
 
 static uint32_t age_of(const struct ages *ages, int64_t end_s)
 {
@@ -177,7 +202,7 @@ static bool find_ages(struct ta_store *s, bool is_protected, struct ages *out)
         ta_sweep_init(&sw, s, (struct ta_str){0}, (struct ta_str){0}, false);
         while ((h = ta_sweep_next(&sw))) {
             for (uint32_t i = 0; i < h->n_groups && h->is_protected == is_protected; i++) {
-                int64_t end_s = ta_group_cap_end(h->groups[i]);
+                int64_t end_s = newest_of(h->groups[i]);
 
                 if (pass == 0) {
                     out->from_s = end_s < out->from_s ? end_s : out->from_s;
@@ -191,32 +216,53 @@ static bool find_ages(struct ta_store *s, bool is_protected, struct ages *out)
     return out->from_s <= out->to_s;
 }
 
+/* Frees the column's buffers up to the one in group i: a series loses its oldest first. */
+static uint64_t free_chain(struct ta_host *h, uint32_t col, uint32_t i)
+{
+    int64_t freq_s = h->groups[i]->freq_s;
+    uint64_t n = 0;
+    uint32_t pos;
+
+    for (uint32_t k = 0; (k = ta_host_chain(h, col, freq_s, k, &pos)) <= i; k++, n++)
+        ta_host_drop_member(h, h->groups[k], pos);
+    return n;
+}
+
+static uint64_t free_host_ages(struct ta_shard *sd, struct ta_host *h, const struct ages *ages,
+                               uint32_t last)
+{
+    uint64_t n = 0;
+
+    for (uint32_t i = 0; i < h->n_groups; i++) {
+        const struct ta_group *g = h->groups[i];
+        int64_t end_s = newest_of(g);
+
+        if (end_s > ages->to_s || (end_s >= ages->from_s && age_of(ages, end_s) > last))
+            continue;
+        for (uint32_t pos = 0; pos < g->n_pos; pos++)
+            if (!(g->members[pos] & MEMBER_GONE))
+                n += free_chain(h, g->members[pos], i);
+    }
+    for (uint32_t i = h->n_groups; i-- > 0;)
+        (void)ta_host_tidy(ta_store_alloc(sd->store), h, h->groups[i]);
+    return n;
+}
+
 /* Frees groups of age classes [0, last] until the store holds at most `bytes`. */
 static uint64_t free_ages(struct ta_store *s, const struct ages *ages, uint32_t last,
                           bool is_protected, size_t bytes)
 {
-    struct ta_alloc *a = ta_store_alloc(s);
     struct ta_sweep sw;
     struct ta_host *h;
     uint64_t n = 0;
 
     ta_sweep_init(&sw, s, (struct ta_str){0}, (struct ta_str){0}, true);
     while (ta_store_bytes(s) > bytes && (h = ta_sweep_next(&sw))) {
-        for (uint32_t i = 0; i < h->n_groups && h->is_protected == is_protected;) {
-            struct ta_group *g = h->groups[i];
-            int64_t end_s = ta_group_cap_end(g);
+        uint64_t n_host =
+            h->is_protected == is_protected ? free_host_ages(sw.locked, h, ages, last) : 0;
 
-            if (end_s > ages->to_s || (end_s >= ages->from_s && age_of(ages, end_s) > last)) {
-                i++;
-                continue;
-            }
-            n += g->n_live;
-            sw.locked->counts.freed_early_buffers += g->n_live;
-            for (uint32_t pos = 0; pos < g->n_pos; pos++)
-                if (!(g->members[pos] & MEMBER_GONE))
-                    ta_host_drop_member(h, g, pos);
-            (void)ta_host_tidy(a, h, g);
-        }
+        n += n_host;
+        sw.locked->counts.freed_early_buffers += n_host;
         if (!h->n_groups)
             ta_shard_remove(sw.locked, h);
     }

@@ -7,6 +7,7 @@ enum {
     SHARDS_DEFAULT = 16,
     SCRATCH_BYTES = 256 * 1024,     /* kept per shard: a sealed frame of 2000 series */
     KEEPER_BYTES = 4 * 1024 * 1024, /* kept while the keeper works: a merge of as many */
+    QUICK_HOSTS = 500,              /* so many are visited in well under a millisecond */
     LARGE_BYTES = 32 * 1024         /* from here on whole pages: given back at once, no fragments */
 };
 
@@ -32,6 +33,11 @@ static void *mem_resize(struct ta_alloc *self, void *p, size_t old_size, size_t 
     memcpy(q, p, old_size < new_size ? old_size : new_size);
     ta_release(from, p, old_size);
     return q;
+}
+
+static size_t mem_cost(size_t n)
+{
+    return is_large(n) ? ta_pages_cost(n) : ta_heap_cost(n);
 }
 
 size_t ta_store_bytes(const struct ta_store *s)
@@ -87,13 +93,15 @@ int ta_store_new(struct ta_store **out, const struct ta_store_conf *conf, struct
     /* A caller's own allocator (a test, an outer budget) must see every byte. */
     s->mem.large = conf->alloc == &ta_heap ? &ta_pages : conf->alloc;
     ta_budget_init(&s->budget, "store", conf->cap_bytes, &s->mem.alloc);
+    s->budget.cost = mem_cost;
     atomic_init(&s->retention_s, conf->retention_s);
     atomic_init(&s->next_host_id, 1);
     atomic_init(&s->next_shape_id, 1);
     s->hash_seed = conf->hash_seed;
     s->keeper.scratch.alloc = ta_store_alloc(s);
     s->keeper.scratch.keep_bytes = KEEPER_BYTES;
-    if (pthread_mutex_init(&s->swap, NULL) || pthread_mutex_init(&s->shrink, NULL)) {
+    if (pthread_mutex_init(&s->swap, NULL) || pthread_mutex_init(&s->shrink, NULL) ||
+        pthread_mutex_init(&s->visited_lock, NULL)) {
         ta_release(conf->alloc, s, store_bytes(n));
         return ta_fail(err, TA_ENOMEM, "no lock for the store");
     }
@@ -127,6 +135,7 @@ void ta_store_free(struct ta_store *s)
     assert(ta_budget_used(&s->budget) == 0);
     (void)pthread_mutex_destroy(&s->swap);
     (void)pthread_mutex_destroy(&s->shrink);
+    (void)pthread_mutex_destroy(&s->visited_lock);
     ta_release(s->owner, s, store_bytes(n));
 }
 
@@ -182,7 +191,6 @@ int ta_store_set_metrics(struct ta_store *s, struct ta_metrics *t, struct ta_err
 
 static void count_host(const struct ta_host *h, struct ta_store_counts *out)
 {
-    out->series += h->n_series;
     out->groups += h->n_groups;
     for (uint32_t i = 0; i < h->n_groups; i++) {
         const struct ta_group *g = h->groups[i];
@@ -196,7 +204,7 @@ static void count_host(const struct ta_host *h, struct ta_store_counts *out)
     }
 }
 
-static void count_shard(struct ta_shard *sd, struct ta_store_counts *out)
+static void count_shard(struct ta_shard *sd, bool is_quick, struct ta_store_counts *out)
 {
     const struct ta_store_counts *c = &sd->counts;
 
@@ -212,19 +220,52 @@ static void count_shard(struct ta_shard *sd, struct ta_store_counts *out)
     out->freed_buffers += c->freed_buffers;
     out->freed_early_buffers += c->freed_early_buffers;
     out->merged_runs += c->merged_runs;
-    for (uint32_t i = 0; i < sd->n_hosts; i++)
+    for (const struct ta_cluster *k = sd->clusters; k; k = k->next)
+        out->series += k->n_series;
+    for (uint32_t i = 0; i < sd->n_hosts && !is_quick; i++)
         count_host(sd->sorted[i], out);
     ta_shard_unlock(sd);
 }
 
-void ta_store_counts(struct ta_store *s, struct ta_store_counts *out)
+/* The numbers that a visit of all buffers gives. */
+static void copy_visited(struct ta_store_counts *out, const struct ta_store_counts *from)
+{
+    out->buffers = from->buffers;
+    out->groups = from->groups;
+    out->slots = from->slots;
+    out->bytes_open = from->bytes_open;
+    out->bytes_sealed = from->bytes_sealed;
+}
+
+/* `is_quick`: without the visit; those numbers stay 0. */
+static void count_all(struct ta_store *s, bool is_quick, struct ta_store_counts *out)
 {
     size_t cap = atomic_load_explicit(&s->budget.cap, memory_order_relaxed);
 
     memset(out, 0, sizeof(*out));
     for (uint32_t i = 0; i < s->n_shards; i++)
-        count_shard(&s->shards[i], out);
+        count_shard(&s->shards[i], is_quick, out);
     out->bytes = ta_store_bytes(s);
     out->bytes_peak = atomic_load_explicit(&s->budget.peak, memory_order_relaxed);
     out->bytes_cap = cap == SIZE_MAX ? 0 : cap;
+}
+
+void ta_store_counts(struct ta_store *s, struct ta_store_counts *out)
+{
+    count_all(s, false, out);
+    pthread_mutex_lock(&s->visited_lock);
+    s->visited = *out;
+    pthread_mutex_unlock(&s->visited_lock);
+}
+
+void ta_store_counts_quick(struct ta_store *s, struct ta_store_counts *out)
+{
+    count_all(s, true, out);
+    if (out->hosts <= QUICK_HOSTS) {
+        ta_store_counts(s, out);
+        return;
+    }
+    pthread_mutex_lock(&s->visited_lock);
+    copy_visited(out, &s->visited);
+    pthread_mutex_unlock(&s->visited_lock);
 }

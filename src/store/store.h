@@ -26,8 +26,10 @@
  *
  * Time is a parameter everywhere: `now_s` is Unix seconds.
  *
- * Memory. Everything that stays is taken from one budget (ta_store_bytes) and counted exactly as taken. At the
- * cap the oldest buffers of the store go first, those of protected hosts last; only when nothing is left to
+ * Memory. Everything that stays is taken from one budget (ta_store_bytes) and counted as taken, the C
+ * library's headers included. At the cap the buffers whose newest sample is oldest go first, among equals those
+ * of a single slot, so that a flood of new series does not push out who sends regularly; those of protected
+ * hosts last; only when nothing is left to
  * free is TA_ENOMEM the answer. Rows and short segments are taken under the shard's lock, one to a few
  * microseconds each: a pool filled beforehand would hold as much again for every shard. What is large
  * (merging, restoring) is made before the lock and swapped in.
@@ -129,6 +131,10 @@ struct ta_store_counts {
 
 /* Sums over the shards, each at its own moment. Visits every host: milliseconds at 10,000 hosts. */
 void ta_store_counts(struct ta_store *s, struct ta_store_counts *out);
+
+/* The same for who asks often: cost of the shards, not of the hosts. In a store of more than 500 hosts buffers,
+ * groups, slots, bytes_open and bytes_sealed are those of the last ta_store_counts(), by whomever. */
+void ta_store_counts_quick(struct ta_store *s, struct ta_store_counts *out);
 
 /* Bytes in use now; one load. */
 size_t ta_store_bytes(const struct ta_store *s);

@@ -311,6 +311,7 @@ struct ta_cluster {
     struct ta_cluster *next;
     struct ta_shape *shape; /* what new hosts begin with; NULL when none is left */
     uint32_t n_hosts;
+    uint64_t n_series; /* of these hosts */
     uint8_t name_len;
     char name[];
 };
@@ -464,8 +465,10 @@ struct ta_store {
     uint64_t hash_seed;
     uint32_t n_shards;
     struct ta_store_keeper keeper;
-    pthread_mutex_t swap;   /* one change of the metric table at a time */
-    pthread_mutex_t shrink; /* one thread makes room at a time; no shard is locked */
+    pthread_mutex_t swap; /* one change of the metric table at a time */
+    pthread_mutex_t visited_lock;
+    struct ta_store_counts visited; /* of the last visit to all buffers */
+    pthread_mutex_t shrink;         /* one thread makes room at a time; no shard is locked */
     struct ta_shard shards[];
 };
 

@@ -1,6 +1,7 @@
 """The routes that InfluxDB clients write to: doc/influx.md."""
 
 import gzip
+import socket
 import time
 
 import pytest
@@ -117,3 +118,28 @@ def test_tokens_come_under_either_name(tmp_path):
         assert s.write("cpu_load,host=h value=1\n").status == 401
         assert s.request("POST", "/api/write?cluster=c", b"cpu_load,host=h value=1\n",
                          {"Authorization": f"Token {token}"}).status == 401
+
+
+def test_too_much_at_once_is_429_with_a_time_to_come_back(tmp_path):
+    """Unfinished lines of others hold the memory; when they let go of it the same batch is taken."""
+    conf = tarn.config(tarn={"limits": {"total-memory": "300KiB", "line": "64KiB"}})
+    head = b"POST /write?db=c HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n"
+    line = b"cpu_load,hostname=" + b"h" * 40000
+    batch = line + b" value=1 1\n" + b"cpu_load,hostname=h value=1\n"
+    with tarn.Server(tmp_path, conf) as s:
+        held, answer = [], None
+        while len(held) < 20 and (answer is None or answer.status != 429):
+            c = socket.create_connection(("127.0.0.1", s.port))
+            c.sendall(head + line)
+            held.append(c)
+            answer = post(s, batch, "/write?db=c")
+        assert answer.status == 429 and answer.header("Retry-After") == "1"
+        assert s.request("POST", "/api/write?cluster=c", batch).status == 503
+        for c in held:
+            c.close()
+        until = time.monotonic() + tarn.DEADLINE_S
+        while answer.status == 429 and time.monotonic() < until:
+            answer = post(s, batch, "/write?db=c")
+        assert answer.status in (204, 400)  # 400: the name is too long, which is known now
+        n = numbers(s.request("GET", "/metrics").text)
+        assert n['tarn_http_requests_total{route="/write",code="429"}'] >= 1

@@ -79,6 +79,8 @@ def test_a_good_client_is_served_while_others_attack(tmp_path):
                                      "checkpoints": {"directory": "./checkpoints"}},
                        tarn={"limits": {"connections-per-address": 0, "body": "4MiB",
                                         "head-timeout": "5s"}})
+    # A step of a second: the good client's series have a past before the cap is reached.
+    conf["metrics"] = {**conf["metrics"], "clock": {"frequency": 1, "aggregation": "avg"}}
     bomb = gzip.compress(b"0" * (64 << 20))
     huge = b"cpu_load,hostname=h value=1\n" * 300_000
     try:
@@ -92,7 +94,7 @@ def test_a_good_client_is_served_while_others_attack(tmp_path):
 
             def explode(k):
                 answer = s.request("POST", "/api/write?cluster=c", bomb, {"Content-Encoding": "gzip"})
-                assert answer.status in (400, 413, 503)
+                assert answer.status in (400, 408, 413, 503)
 
             def new_series(k):
                 first = next(names)
@@ -132,8 +134,8 @@ def test_a_good_client_is_served_while_others_attack(tmp_path):
                   f"cut for slowness {n['tarn_http_timed_out_total']:.0f}; "
                   f"attacks {[a.rounds for a in attacks]}")
             assert all(a.rounds > 1 for a in attacks)
-            # At the cap the oldest buffers of the store go first, whosever they are.
-            assert gone == 0 or n["tarn_buffers_freed_early_total"] > 0
+            # At the cap the flood's series go, not those that are written to all the time.
+            assert gone == 0
             assert n["tarn_http_timed_out_total"] > 0 or SECONDS < 10
             assert peak <= CAP_BYTES * 1.05 + (32 << 20)
             # A last checkpoint would be a file for each of the flood's hosts; that is not what is tested.

@@ -97,6 +97,62 @@ static void at_the_cap_the_oldest_goes_and_protected_hosts_last(void **state)
 
 /* ---- columns and memory ----------------------------------------------------------------------- */
 
+static void a_flood_of_new_series_does_not_push_out_who_sends_regularly(void **state)
+{
+    struct ta_store *s = small_store(&ta_heap, 1024 * KiB, 0);
+    struct ta_store_counts c;
+    struct ta_buffer_info b[16];
+
+    (void)state;
+    for (int minute = 0; minute < 40; minute++) {
+        for (int i = 0; i < 8; i++) {
+            char type[16];
+
+            (void)snprintf(type, sizeof(type), "core%d", i);
+            assert_int_equal(small_put(s, "good", M60, type, "", NOW + minute * 60, i), 0);
+        }
+        for (int i = 0; i < 500; i++) {
+            char host[32];
+
+            (void)snprintf(host, sizeof(host), "flood%d-%d", minute, i);
+            assert_int_equal(small_put(s, host, M60, "", "", NOW + minute * 60, 1), 0);
+        }
+        if (minute > 0) {
+            assert_int_equal(small_buffers(s, "good", M60, "core7", b), 1);
+            assert_int_equal(b[0].len, minute + 1);
+        }
+    }
+    ta_store_counts(s, &c);
+    assert_true(c.freed_early_buffers > 10000 && c.bytes_peak <= c.bytes_cap);
+    assert_int_equal(c.refused_memory, 0);
+    ta_store_free(s);
+}
+
+static void quick_counts_are_those_of_the_last_visit_and_never_touch_a_host(void **state)
+{
+    struct ta_store *s = small_store(&ta_heap, 0, 0);
+    struct ta_store_counts all, quick;
+
+    (void)state;
+    for (int i = 0; i < 600; i++) {
+        char host[16];
+
+        (void)snprintf(host, sizeof(host), "h%d", i);
+        assert_int_equal(small_put(s, host, M60, "", "", NOW, 1), 0);
+        ta_store_counts_quick(s, &quick);
+        assert_int_equal(quick.hosts, i + 1);
+        assert_int_equal(quick.series, i + 1);
+        assert_int_equal(quick.buffers, i < 500 ? i + 1 : 500); /* small stores are visited */
+    }
+    ta_store_counts(s, &all);
+    ta_store_counts_quick(s, &quick);
+    assert_memory_equal(&all, &quick, sizeof(all));
+    (void)ta_store_shrink(s, 0);
+    ta_store_counts_quick(s, &quick);
+    assert_int_equal(quick.series, 0);
+    ta_store_free(s);
+}
+
 static void a_host_with_too_many_series_is_told_so_and_harms_no_other(void **state)
 {
     struct ta_store *s = small_store(&ta_heap, 0, 0);
@@ -249,6 +305,8 @@ int main(void)
         cmocka_unit_test(a_buffer_is_freed_when_its_end_is_before_the_time),
         cmocka_unit_test(hosts_with_jobs_are_kept_by_retention),
         cmocka_unit_test(at_the_cap_the_oldest_goes_and_protected_hosts_last),
+        cmocka_unit_test(a_flood_of_new_series_does_not_push_out_who_sends_regularly),
+        cmocka_unit_test(quick_counts_are_those_of_the_last_visit_and_never_touch_a_host),
         cmocka_unit_test(a_host_with_too_many_series_is_told_so_and_harms_no_other),
         cmocka_unit_test(columns_of_jobs_long_gone_are_given_up),
         cmocka_unit_test(a_few_samples_cost_a_few_bytes),
