@@ -189,7 +189,7 @@ install: all
 	ln -sf libtarn.so.$(VERSION) "$(DESTDIR)$(LIBDIR)/libtarn.so.$(SOVERSION)"
 	ln -sf libtarn.so.$(SOVERSION) "$(DESTDIR)$(LIBDIR)/libtarn.so"
 	$(INSTALL) -m 644 include/tarn/*.h "$(DESTDIR)$(INCLUDEDIR)/tarn"
-	$(INSTALL) -m 644 doc/*.md README.md CHANGELOG.md LICENSE "$(DESTDIR)$(DOCDIR)"
+	$(INSTALL) -m 644 doc/*.md README.md CHANGELOG.md LICENSE packaging/prometheus/tarn.rules.yml "$(DESTDIR)$(DOCDIR)"
 	$(INSTALL) -m 644 man/*.1 "$(DESTDIR)$(MANDIR)/man1"
 	$(INSTALL) -m 644 man/*.5 "$(DESTDIR)$(MANDIR)/man5"
 	$(BUILD)/tarn completion bash > "$(DESTDIR)$(BASHCOMPDIR)/tarn"
