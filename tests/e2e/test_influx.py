@@ -141,5 +141,5 @@ def test_too_much_at_once_is_429_with_a_time_to_come_back(tmp_path):
         while answer.status == 429 and time.monotonic() < until:
             answer = post(s, batch, "/write?db=c")
         assert answer.status in (204, 400)  # 400: the name is too long, which is known now
-        n = numbers(s.request("GET", "/metrics").text)
+        n = tarn.numbers(s.request("GET", "/metrics").text)
         assert n['tarn_http_requests_total{route="/write",code="429"}'] >= 1
