@@ -133,8 +133,13 @@ bench: $(BENCHES) all
 # The same programs that `make test` runs with small counts, with the full ones; each prints one line.
 soak: $(BUILD)/tests/fault/test_vault_powercut $(BUILD)/tests/fault/test_vault_io \
       $(BUILD)/tests/fault/test_vault_memory $(BUILD)/tests/fault/test_archiver_memory \
-      $(BUILD)/tests/unit/test_node_retention \
-      $(BUILD)/tests/unit/test_job_retention all
+      $(BUILD)/tests/unit/test_node_retention $(BUILD)/tests/unit/test_job_retention \
+      $(BUILD)/tests/fault/test_checkpoint_damage $(BUILD)/tests/unit/test_vault \
+      $(BUILD)/tests/unit/test_log_damage $(BUILD)/tests/unit/test_ref_wal all
+	$(BUILD)/tests/fault/test_checkpoint_damage 1
+	$(BUILD)/tests/unit/test_vault
+	$(BUILD)/tests/unit/test_log_damage
+	$(BUILD)/tests/unit/test_ref_wal
 	$(BUILD)/tests/fault/test_vault_powercut 20000
 	$(BUILD)/tests/fault/test_vault_io 1
 	$(BUILD)/tests/fault/test_vault_memory 1

@@ -3,6 +3,7 @@
 #include "base/bytes.h"
 #include "persist/log_read.h"
 #include "persist/ref_wal.h"
+#include "persist/seal.h"
 #include "persist/tree_read.h"
 
 #include <math.h>
@@ -140,8 +141,13 @@ static int describe_tree(enum ta_tree_format format, struct ta_file *file,
     struct tree_sums sums = {.last_s = INT64_MIN};
     struct places places = {.out = out};
     size_t n_damage = 0;
+    struct ta_damage by_seal = {0};
+    struct ta_sealed sealed;
     int64_t from_s, to_s;
-    int e = ta_tree_reader_new(&r, format, file, alloc, err);
+    int e = ta_sealed_open(&sealed, file, format, alloc, &by_seal, err);
+
+    if (e == TA_OK)
+        e = ta_tree_reader_new(&r, format, &sealed.file, alloc, err);
 
     if (e < 0)
         return e;
@@ -162,6 +168,9 @@ static int describe_tree(enum ta_tree_format format, struct ta_file *file,
         ta_json_member_i64(out, "first", sums.first_s);
         ta_json_member_i64(out, "last", sums.last_s);
     }
+    ta_json_member_bool(out, "checksums", sealed.is_sealed || by_seal.n > 0);
+    for (size_t i = 0; i < by_seal.n && i < TA_DAMAGE_PLACES; i++)
+        put_place(&places, by_seal.place[i].at, by_seal.place[i].bytes, by_seal.place[i].why);
     for (size_t i = 0; i < n_damage && i < PLACES_SHOWN; i++)
         put_place(&places, damage[i].at, damage[i].bytes, damage[i].why);
     return e < 0 ? e : end_places(&places, err);

@@ -281,8 +281,10 @@ static int write_tree(struct ta_checkpoint_job *job, struct ta_file *file,
     int r = ta_tree_begin(w, job->conf->format, file, job->buffer, sizeof(job->buffer),
                           range->from_s, range->to_s, err);
 
-    if (r == TA_OK)
+    if (r == TA_OK) {
+        ta_tree_seal(w, &job->seal);
         r = put_host(job, w, range, err);
+    }
     if (r == TA_OK)
         r = ta_tree_end(w, out_bytes, err);
     return r < 0 ? r : ta_sync(file, err);

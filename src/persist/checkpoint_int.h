@@ -4,6 +4,7 @@
 
 #include "persist/checkpoint.h"
 #include "persist/host_files.h"
+#include "persist/seal.h"
 #include "store/walk.h"
 
 enum { TA_CHECKPOINT_WINDOW = 512 };
@@ -18,6 +19,7 @@ struct ta_checkpoint_job {
     uint64_t n_written, n_again, n_samples, n_bytes;
     char dir[TA_PATH_MAX];
     unsigned char buffer[TA_TREE_BUFFER];
+    struct ta_seal seal;
     double window[TA_CHECKPOINT_WINDOW];
 };
 

@@ -5,6 +5,7 @@
  * file is written from that. One file of one host at a time: a few MiB for a day of 600 series.
  */
 #include "persist/checkpoint_int.h"
+#include "persist/seal.h"
 #include "persist/tree_load.h"
 #include "store/walk.h"
 
@@ -20,6 +21,8 @@ static int load_old(struct ta_checkpoint_job *job, struct ta_store *into,
     struct ta_tree_reader *t = NULL;
     struct ta_restore *to = NULL;
     struct ta_file *file = NULL;
+    struct ta_damage damage = {0};
+    struct ta_sealed sealed;
     char path[TA_PATH_MAX];
 
     int r = ta_host_file_path(path, job->dir, f->from_s, f->format, "", err);
@@ -27,7 +30,9 @@ static int load_old(struct ta_checkpoint_job *job, struct ta_store *into,
         r = ta_open(conf->vfs, path, TA_OPEN_READ | TA_OPEN_NOFOLLOW, 0, &file, err);
     if (r < 0)
         return r;
-    r = ta_tree_reader_new(&t, f->format, file, conf->alloc, err);
+    r = ta_sealed_open(&sealed, file, f->format, conf->alloc, &damage, err);
+    if (r == TA_OK)
+        r = ta_tree_reader_new(&t, f->format, &sealed.file, conf->alloc, err);
     if (r == TA_OK)
         r = ta_restore_new(&to, into, job->cluster, job->host, err);
     if (r == TA_OK)

@@ -3,6 +3,7 @@
 #include "base/bytes.h"
 #include "base/number.h"
 #include "io/json_read.h"
+#include "persist/seal.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -143,10 +144,13 @@ static int read_range(struct ta_host_file *f, struct ta_vfs *vfs, const char *di
         r = ta_open(vfs, path, TA_OPEN_READ | TA_OPEN_NOFOLLOW, 0, &file, err);
     if (r < 0)
         return r;
-    r = f->format == TA_TREE_BIN ? bin_range(file, f, err) : json_range(file, f, alloc, err);
+    int64_t from_s; /* that of the name counts */
+    r = ta_seal_range(file, f->format, &from_s, &f->to_s, err);
+    if (r == 0)
+        r = f->format == TA_TREE_BIN ? bin_range(file, f, err) : json_range(file, f, alloc, err);
     (void)ta_close(&file, NULL); /* only read */
     f->is_damaged = f->is_damaged || f->to_s < f->from_s;
-    return r;
+    return r < 0 ? r : TA_OK;
 }
 
 static int compare_files(const void *a, const void *b)

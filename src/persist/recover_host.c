@@ -1,5 +1,6 @@
 /* recover_host.c - one host's checkpoint files and its current.wal into the store. */
 #include "persist/recover_int.h"
+#include "persist/seal.h"
 #include "persist/tree_load.h"
 #include "store/walk.h"
 
@@ -59,8 +60,11 @@ static int load_open_file(struct ta_recover_job *job, const struct ta_host_file 
     struct ta_err why = {0};
     struct ta_tree_reader *t = NULL;
     struct ta_restore *to = NULL;
-    int r = ta_tree_reader_new(&t, f->format, file, job->r->conf.alloc, err);
+    struct ta_sealed sealed;
+    int r = ta_sealed_open(&sealed, file, f->format, job->r->conf.alloc, d, err);
 
+    if (r == TA_OK)
+        r = ta_tree_reader_new(&t, f->format, &sealed.file, job->r->conf.alloc, err);
     if (r == TA_OK)
         r = ta_restore_new(&to, job->r->conf.store, job->cluster, job->host, err);
     if (r == TA_OK)

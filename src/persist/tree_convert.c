@@ -1,6 +1,7 @@
 #include "persist/tree_convert.h"
 
 #include "persist/ref_wal.h"
+#include "persist/seal.h"
 
 #include <math.h>
 
@@ -98,16 +99,21 @@ int ta_tree_convert(struct ta_file *from, enum ta_tree_format from_format, struc
 {
     struct plan p = {.alloc = alloc};
     struct ta_tree_reader *r = NULL;
+    struct ta_damage damage = {0};
+    struct ta_sealed sealed;
     void *buffer = ta_alloc(alloc, TA_TREE_BUFFER);
-    int e = buffer ? ta_tree_reader_new(&r, from_format, from, alloc, err)
+    int e = buffer ? ta_sealed_open(&sealed, from, from_format, alloc, &damage, err)
                    : ta_fail(err, TA_ENOMEM, "conversion of a checkpoint file");
 
+    counts->damaged += damage.n;
+    if (e == TA_OK)
+        e = ta_tree_reader_new(&r, from_format, &sealed.file, alloc, err);
     if (e == TA_OK)
         e = make_plan(&p, r, err);
     ta_tree_reader_free(r);
     r = NULL;
     if (e == TA_OK)
-        e = ta_tree_reader_new(&r, from_format, from, alloc, err);
+        e = ta_tree_reader_new(&r, from_format, &sealed.file, alloc, err);
     if (e == TA_OK)
         e = write_tree(r, &p, to, to_format, buffer, counts, err);
     ta_tree_reader_free(r);
@@ -196,9 +202,14 @@ int ta_tree_convert_wal(struct ta_file *from, enum ta_tree_format from_format, s
 {
     struct wal_out o = {.to = to, .at = at};
     struct ta_tree_reader *r = NULL;
+    struct ta_damage damage = {0};
+    struct ta_sealed sealed;
 
     ta_buf_init(&o.buf, alloc, WAL_PIECE);
-    int e = ta_tree_reader_new(&r, from_format, from, alloc, err);
+    int e = ta_sealed_open(&sealed, from, from_format, alloc, &damage, err);
+    counts->damaged += damage.n;
+    if (e == TA_OK)
+        e = ta_tree_reader_new(&r, from_format, &sealed.file, alloc, err);
     if (e == TA_OK)
         e = wal_records(&o, r, counts, err);
     ta_tree_reader_free(r);

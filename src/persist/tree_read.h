@@ -9,7 +9,8 @@
  * start, they are passed over and read a second time behind its end.
  *
  * Damage is an event, not an error: what was good before it has been delivered, and the event says where
- * the file stops making sense. Neither format has checksums; a binary file is held against its own size
+ * the file stops making sense. Neither format has checksums of its own (for those that tarn adds see
+ * seal.h); a binary file is held against its own size
  * and range: no count larger than what is left, no frequency below 1, no array that cannot lie within the
  * file's range. An array that the end of the file cuts is delivered as far as it goes.
  *

@@ -3,6 +3,7 @@
 #include "base/bytes.h"
 #include "base/number.h"
 #include "io/json_write.h"
+#include "persist/seal.h"
 
 #include <assert.h>
 #include <math.h>
@@ -87,6 +88,53 @@ static int open_level(struct ta_tree_writer *w, struct ta_err *err)
     return w->format == TA_TREE_BIN ? put_u32(w, 0, err) : put_z(w, "{\"metrics\":{", err);
 }
 
+/* The content is complete: from here on nothing is summed. */
+static int end_content(struct ta_tree_writer *w, struct ta_err *err)
+{
+    int r = ta_file_sink_flush(&w->out, err);
+
+    w->out.file = w->seal->inner;
+    return r;
+}
+
+static int put_bin_seal(struct ta_tree_writer *w, struct ta_err *err)
+{
+    unsigned char seal[TA_SEAL_BYTES];
+    int r = end_content(w, err);
+
+    for (uint32_t i = 0; r == TA_OK && i < ta_seal_count(w->seal); i++)
+        r = put_u32(w, w->seal->sums[i], err);
+    ta_seal_encode(w->seal, w->from_s, w->to_s, seal);
+    return r < 0 ? r : put(w, seal, sizeof(seal), err);
+}
+
+static int put_json_seal(struct ta_tree_writer *w, struct ta_err *err)
+{
+    static const char digits[] = "0123456789abcdef";
+    unsigned char seal[TA_SEAL_BYTES];
+    char hex[2 * TA_SEAL_BYTES];
+    int r = end_content(w, err);
+
+    for (uint32_t i = 0; r == TA_OK && i < ta_seal_count(w->seal); i++) {
+        char number[16];
+        struct ta_buf text = {.at = number, .cap = sizeof(number), .max = sizeof(number)};
+        r = put_z(w, i == 0 ? ",\"sums\":[" : ",", err);
+        (void)ta_buf_i64(&text, w->seal->sums[i]); /* 10 digits fit */
+        if (r == TA_OK)
+            r = put(w, text.at, text.len, err);
+    }
+    ta_seal_encode(w->seal, w->from_s, w->to_s, seal);
+    for (size_t i = 0; i < sizeof(seal); i++) {
+        hex[2 * i] = digits[seal[i] >> 4];
+        hex[2 * i + 1] = digits[seal[i] & 15];
+    }
+    if (r == TA_OK)
+        r = put_z(w, "],\"seal\":\"", err);
+    if (r == TA_OK)
+        r = put(w, hex, sizeof(hex), err);
+    return r < 0 ? r : put_z(w, "\"", err);
+}
+
 /* From metrics to children within the open level. */
 static int begin_children(struct ta_tree_writer *w, struct ta_err *err)
 {
@@ -112,12 +160,17 @@ static int close_level(struct ta_tree_writer *w, struct ta_err *err)
             r = patch_u32(w, l->children_at, l->n_children, err);
         return r;
     }
+    r = put_z(w, "}", err);
+    if (r == TA_OK && w->depth == 0 && w->seal)
+        r = put_json_seal(w, err);
+    if (r < 0)
+        return r;
     struct ta_buf text = {.at = range, .cap = sizeof(range), .max = sizeof(range)};
-    (void)ta_buf_z(&text, "},\"from\":");
+    (void)ta_buf_z(&text, ",\"from\":");
     (void)ta_buf_i64(&text, w->from_s);
     (void)ta_buf_z(&text, ",\"to\":");
     (void)ta_buf_i64(&text, w->to_s);
-    (void)ta_buf_byte(&text, '}'); /* 9 + 6 + 1 and two numbers of at most 20 fit */
+    (void)ta_buf_byte(&text, '}'); /* 8 + 6 + 1 and two numbers of at most 20 fit */
     return put(w, text.at, text.len, err);
 }
 
@@ -136,6 +189,14 @@ int ta_tree_begin(struct ta_tree_writer *w, enum ta_tree_format format, struct t
             r = put_i64(w, to_s, err);
     }
     return r < 0 ? r : open_level(w, err);
+}
+
+void ta_tree_seal(struct ta_tree_writer *w, struct ta_seal *seal)
+{
+    assert(w->out.at == 0 && !w->seal);
+    ta_seal_begin(seal, w->out.file);
+    w->out.file = &seal->file;
+    w->seal = seal;
 }
 
 int ta_tree_child(struct ta_tree_writer *w, unsigned depth, struct ta_str name, struct ta_err *err)
@@ -283,6 +344,8 @@ int ta_tree_end(struct ta_tree_writer *w, uint64_t *out_bytes, struct ta_err *er
         r = close_level(w, err);
     if (r == TA_OK && w->format == TA_TREE_JSON)
         r = put_z(w, "\n", err);
+    if (r == TA_OK && w->format == TA_TREE_BIN && w->seal)
+        r = put_bin_seal(w, err);
     if (r == TA_OK)
         r = ta_file_sink_flush(&w->out, err);
     if (r == TA_OK)

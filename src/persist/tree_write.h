@@ -9,6 +9,8 @@
  * `start` is the time stamp (the centre) of value 0. Missing values are the quiet NaN 0x7FC00000, or null.
  * JSON values have as many digits as it takes to come back as the same binary64.
  *
+ * Behind the tree, and as two more keys of the outermost object, may stand checksums (seal.h).
+ *
  * The counts of the binary format stand before what they count; they are put in afterwards, so nothing is
  * held in memory but one buffer. The caller opens the file under a temporary name, and syncs and renames
  * it after ta_tree_end.
@@ -30,6 +32,8 @@ enum {
     TA_TREE_NAME_MAX = 65535    /* what the format can carry; we never write more than 255 */
 };
 
+struct ta_seal; /* seal.h */
+
 struct ta_tree_level {
     uint64_t metrics_at,
         children_at; /* file offsets of the counts (bin); children_at 0: not yet there */
@@ -45,11 +49,16 @@ struct ta_tree_writer {
     uint64_t values_left; /* of the metric being written */
     bool has_value;       /* JSON: a comma is due before the next value */
     uint64_t n_samples;   /* values written that are not missing */
+    struct ta_seal *seal; /* may be NULL */
 };
 
 /* Begins at the start of `file` with the host's level open. Borrows file and buf until end. */
 int ta_tree_begin(struct ta_tree_writer *w, enum ta_tree_format format, struct ta_file *file,
                   void *buf, size_t buf_bytes, int64_t from_s, int64_t to_s, struct ta_err *err);
+
+/* Right after begin: ta_tree_end puts checksums into the file (seal.h), which readers of the format pass over.
+ * Borrows *seal until end. */
+void ta_tree_seal(struct ta_tree_writer *w, struct ta_seal *seal);
 
 /* Opens the child `name` below the level at `depth` (0 = the host's), closing deeper levels. A level's
  * metrics come before its children. TA_EINVAL: depth too deep or name too long. */

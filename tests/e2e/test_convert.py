@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import time
 
 import tarn
 
@@ -55,3 +56,29 @@ def test_convert_refuses_what_it_does_not_know(tmp_path):
     (tmp_path / "bad.bin").write_bytes(b"not a snapshot")
     r = run("convert", tmp_path / "bad.bin", tmp_path / "x.json", "--format", "json")
     assert r.returncode == 1 and not (tmp_path / "x.json").exists()
+
+
+def test_inspect_and_convert_look_at_the_checksums_of_our_own_files(tmp_path):
+    for name, file_format in (("bin", "wal"), ("json", "json")):
+        site = tmp_path / name
+        site.mkdir()
+        conf = tarn.config(metric_store={"checkpoints": {"file-format": file_format,
+                                                         "directory": str(site / "data")}})
+        now = int(time.time()) // 60 * 60
+        with tarn.Server(site, conf) as server:
+            for k in range(30):
+                server.write(f"cpu_load,hostname=h value={k}.5 {now - 60 * (29 - k)}\n")
+            assert server.stop() == 0
+        (file,) = (site / "data" / "c" / "h").glob(f"*.{name}")
+        shown = json.loads(run("inspect", "--json", file).stdout)
+        assert shown["checksums"] is True and shown["samples"] == 30 and "damage" not in shown
+        whole = bytearray(file.read_bytes())
+        whole[60 if name == "bin" else 70] ^= 4  # a bit of a value
+        file.write_bytes(whole)
+        r = run("inspect", "--json", file)
+        assert r.returncode == 1
+        assert "flipped bit" in json.loads(r.stdout)["damage"][0]["why"]
+        r = run("convert", file, site / "again.json", "--format", "json")
+        again = json.loads((site / "again.json").read_text())["metrics"]["cpu_load"]["data"]
+        assert [v for v in again if v is not None] == [k + 0.5 for k in range(30)]
+        (site / "again.json").unlink()

@@ -1,6 +1,8 @@
 /* The order of recovery: the last writer wins, also when he wrote while the past was still being loaded; and one
  * damaged bit of the log costs the record it is in, no other and no wrong value. */
+#include "base/bytes.h"
 #include "life.h"
+#include "persist/log_format.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -156,6 +158,53 @@ static void any_flipped_bit_of_the_log_costs_at_most_its_record(void **state)
     free(m);
 }
 
+/* The planted defect: a reader that ignores the checksum takes a record whose bits flipped. As good as that is a
+ * record that was sealed again after the flip. Then wrong values come through, and the test above would see it. */
+static void a_log_whose_checksums_are_ignored_is_noticed(void **state)
+{
+    static unsigned char bytes[1 << 16];
+    struct ta_log_segment head;
+    struct ta_vfs_mem disk;
+    struct life_model *m;
+    struct life l;
+    uint64_t noticed = 0;
+
+    (void)state;
+    life_begin(&l, &disk, &m);
+    assert_int_equal(life_open(&l, NULL), TA_OK);
+    assert_int_equal(life_write(&l, m, 0, 0, 2, 0), TA_OK);
+    life_drop(&l);
+    size_t n = read_segment(&disk, bytes, sizeof(bytes));
+    assert_int_equal(ta_log_segment_decode(bytes, &head), TA_OK);
+    unsigned char *record = bytes + TA_LOG_RECORDS_AT;
+    size_t payload = ta_get_u32(record + 4);
+    assert_true(TA_LOG_RECORDS_AT + TA_LOG_RECORD_HEAD + payload <= n);
+    for (size_t bit = 0; bit < 8 * payload; bit++) {
+        struct ta_log_chain chain = {
+            .salt = head.salt, .previous = head.salt, .sequence = head.first_sequence};
+        struct ta_vfs_mem copy;
+        unsigned char *hit = record + TA_LOG_RECORD_HEAD + bit / 8;
+        *hit ^= (unsigned char)(1u << bit % 8);
+        ta_log_record_seal(record, payload, &chain);
+        assert_int_equal(ta_vfs_mem_copy(&copy, &disk), TA_OK);
+        for (size_t i = 0; i < TA_LOG_RECORD_HEAD + payload; i++)
+            change_segment(&copy, TA_LOG_RECORDS_AT + i, record[i]);
+        l.vfs = &copy.vfs;
+        m->lost = m->wrong = 0;
+        if (life_open(&l, NULL) == TA_OK) {
+            life_compare(&l, m);
+            life_drop(&l);
+        }
+        noticed += m->wrong > 0;
+        ta_vfs_mem_done(&copy);
+        *hit ^= (unsigned char)(1u << bit % 8);
+    }
+    printf("mutate mutant: log checksums ignored, wrong=%llu\n", (unsigned long long)noticed);
+    assert_true(noticed > 0);
+    ta_vfs_mem_done(&disk);
+    free(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -163,6 +212,7 @@ int main(void)
         cmocka_unit_test(a_clock_that_steps_back_and_forth_loses_nothing),
         cmocka_unit_test(no_checkpoint_is_taken_before_everything_is_loaded),
         cmocka_unit_test(any_flipped_bit_of_the_log_costs_at_most_its_record),
+        cmocka_unit_test(a_log_whose_checksums_are_ignored_is_noticed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
