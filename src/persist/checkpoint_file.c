@@ -143,7 +143,9 @@ bool ta_checkpoint_plan(struct ta_checkpoint_job *job, int64_t from_s, int64_t t
 static int put_missing(struct ta_checkpoint_job *job, struct ta_tree_writer *w, uint64_t n,
                        struct ta_err *err)
 {
-    for (size_t i = 0; i < TA_CHECKPOINT_WINDOW; i++)
+    size_t room = n < TA_CHECKPOINT_WINDOW ? (size_t)n : TA_CHECKPOINT_WINDOW;
+
+    for (size_t i = 0; i < room; i++)
         job->window[i] = NAN;
     while (n > 0) {
         size_t m = n < TA_CHECKPOINT_WINDOW ? (size_t)n : TA_CHECKPOINT_WINDOW;
