@@ -61,7 +61,7 @@ int ta_complete_words(struct ta_buf *out, const char *rule)
     int r = TA_OK;
 
     for (; *rule && r == TA_OK; rule++)
-        r = ta_buf_byte(out, *rule == '|' ? ' ' : *rule);
+        r = *rule == '|' ? ta_buf_byte(out, ' ') : ta_buf_byte(out, *rule);
     return r;
 }
 

@@ -214,6 +214,8 @@ static int open_http(struct ta_server *s, struct ta_err *err)
     };
     if (r == TA_OK)
         r = ta_http_server_open(&s->http, &conf, err);
+    if (r == TA_OK)
+        s->app.alloc = ta_http_server_memory(s->http);
     pem_done(&pem);
     return r;
 }
@@ -241,10 +243,8 @@ int ta_server_open(struct ta_server *s, const struct ta_config *config, struct t
 
     *s = (struct ta_server){.config = config, .clock = clock, .log = log};
     raise_descriptors(log, limits->connections);
-    ta_budget_init(&s->requests, "requests", limits->total_memory_bytes, &ta_heap);
     s->app = (struct ta_app){.clock = clock,
                              .log = log,
-                             .alloc = &s->requests.alloc,
                              .query_limits = query_limits(limits),
                              .lines = &s->lines,
                              .own = &s->own,
@@ -308,7 +308,7 @@ static int start_jobs(struct ta_server *s, struct ta_err *err)
         .archiving = &s->archiving,
         .clock = s->clock,
         .log = s->log,
-        .alloc = &s->requests.alloc,
+        .alloc = s->app.alloc,
         .bytes_max = s->config->tarn.limits.request_memory_bytes,
     };
     int r;

@@ -33,8 +33,7 @@ struct ta_server {
     struct ta_metrics *metrics;
     struct ta_store *store;
     unsigned n_workers;
-    struct ta_budget requests; /* what requests hold beside their arenas */
-    struct ta_jwt *jwt;        /* NULL: no authentication */
+    struct ta_jwt *jwt; /* NULL: no authentication */
     struct ta_http_server *http;
     struct ta_http_route routes[TA_ROUTES_MAX];
     size_t n_routes;

@@ -28,9 +28,11 @@ static int add_block(struct ta_arena *a, size_t need)
         size = align_up(need + head);
     if (size > a->max - a->used)
         size = align_up(need + head); /* the exact fit may still be allowed */
+    a->is_parent_short = false;
     if (size > a->max - a->used)
         return 0;
     struct ta_arena_block *b = ta_alloc(a->parent, size);
+    a->is_parent_short = !b;
     if (!b)
         return 0;
     b->older = a->blocks;

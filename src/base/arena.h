@@ -10,6 +10,8 @@
 #include "base/alloc.h"
 #include "base/str.h"
 
+#include <stdbool.h>
+
 struct ta_arena_block;
 
 struct ta_arena {
@@ -19,6 +21,7 @@ struct ta_arena {
     struct ta_arena_block *blocks; /* newest first */
     size_t used;                   /* bytes taken from the parent */
     size_t max;
+    bool is_parent_short; /* the last refusal was the parent's, not that of `max` */
 };
 
 /* max in bytes, counted as taken from `parent`. Takes no memory yet. */

@@ -239,6 +239,9 @@ int ta_http_server_open(struct ta_http_server **out, const struct ta_http_config
                         struct ta_err *err);
 /* The bound port, in host order. */
 uint16_t ta_http_server_port(const struct ta_http_server *s);
+/* What all requests share, capped by memory_cap and counted: for what a handler holds beside its arena.
+ * Valid until the server is freed. */
+struct ta_alloc *ta_http_server_memory(struct ta_http_server *s);
 /* Listens and starts the workers. On failure nothing runs and free is the only call left. */
 int ta_http_server_start(struct ta_http_server *s, struct ta_err *err);
 /* New connections get the new certificate; on error (TA_EINVAL) the old one stays. Any thread. */

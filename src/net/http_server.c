@@ -124,6 +124,11 @@ uint16_t ta_http_server_port(const struct ta_http_server *s)
     return s->port;
 }
 
+struct ta_alloc *ta_http_server_memory(struct ta_http_server *s)
+{
+    return &s->memory.alloc;
+}
+
 int ta_http_server_start(struct ta_http_server *s, struct ta_err *err)
 {
     if (s->is_started)

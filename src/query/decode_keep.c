@@ -21,10 +21,18 @@ void ta_dec_list_begin(struct ta_dec_kept *k)
     ta_buf_reset(&k->ends);
 }
 
-static int arena_full(const struct ta_dec_kept *k, struct ta_err *err)
+/* The request is too large for its own memory, or all requests together are for theirs. */
+static int no_memory(const struct ta_dec_kept *k, bool is_all, struct ta_err *err)
 {
+    if (is_all)
+        return ta_fail(err, TA_ENOMEM, "no memory is left for the request");
     return ta_fail(err, TA_ENOMEM, "the request needs more than its %zu bytes of memory",
                    k->arena->max);
+}
+
+static int arena_full(const struct ta_dec_kept *k, struct ta_err *err)
+{
+    return no_memory(k, k->arena->is_parent_short, err);
 }
 
 static void to_front(struct ta_str *recent, unsigned i, struct ta_str s)
@@ -67,7 +75,7 @@ int ta_dec_list_add(struct ta_dec_kept *k, struct ta_str s, struct ta_err *err)
         uint32_t end = (uint32_t)k->text.len;
         r = ta_buf_add(&k->ends, &end, sizeof(end));
     }
-    return r < 0 ? arena_full(k, err) : TA_OK;
+    return r < 0 ? no_memory(k, r == TA_ENOMEM, err) : TA_OK;
 }
 
 static struct ta_str list_at(const struct ta_dec_kept *k, size_t i)
@@ -134,7 +142,9 @@ int ta_dec_int_add(struct ta_dec_kept *k, uint16_t id, struct ta_err *err)
 {
     if (k->text.len / sizeof(id) >= k->limits.list_max)
         return list_full(k, err);
-    return ta_buf_add(&k->text, &id, sizeof(id)) < 0 ? arena_full(k, err) : TA_OK;
+
+    int r = ta_buf_add(&k->text, &id, sizeof(id));
+    return r < 0 ? no_memory(k, r == TA_ENOMEM, err) : TA_OK;
 }
 
 int ta_dec_ints_end(struct ta_dec_kept *k, struct ta_int_list *out, struct ta_err *err)
