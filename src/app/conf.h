@@ -40,9 +40,10 @@ struct ta_conf_main {
     const char *cert_file, *key_file;
     const char *user, *group;
     const char *backend_url;
-    const char *db;                     /* of jobs; "" = no job side */
-    struct ta_conf_strings api_allowed; /* addresses; empty = all */
-    int64_t walltime_grace_s;           /* 0: no job is ended */
+    const char *db;                         /* of jobs; "" = no job side */
+    struct ta_conf_strings api_allowed;     /* addresses; empty = all */
+    const char *job_subject, *node_subject; /* api-subjects; "" = none */
+    int64_t walltime_grace_s;               /* 0: no job is ended */
     const char *jwt_public_key; /* base64, verified to be 32 bytes; "" = no authentication */
 };
 

@@ -12,6 +12,23 @@ static const struct ta_conf_key debug_keys[] = {
 static const struct ta_conf_table debug_table = {"debug", debug_keys, TA_COUNT(debug_keys),
                                                  TA_CONF_REFUSE};
 
+static const struct ta_conf_key subject_keys[] = {
+    {.name = "subject-job-event",
+     .kind = TA_CONF_TEXT,
+     .offset = IN(ta_conf_main, job_subject),
+     .default_ = "",
+     .help = "NATS subject of starts and stops; then there are no routes for them"},
+    {.name = "subject-node-state",
+     .kind = TA_CONF_TEXT,
+     .offset = IN(ta_conf_main, node_subject),
+     .default_ = "",
+     .help = "NATS subject of states of nodes"},
+    {.name = "job-concurrency", .kind = TA_CONF_IGNORED, .help = "accepted, without effect"},
+    {.name = "node-concurrency", .kind = TA_CONF_IGNORED, .help = "accepted, without effect"},
+};
+static const struct ta_conf_table subject_table = {"api-subjects", subject_keys,
+                                                   TA_COUNT(subject_keys), TA_CONF_REFUSE};
+
 static const struct ta_conf_key main_keys[] = {
     {.name = "addr",
      .kind = TA_CONF_TEXT,
@@ -63,6 +80,7 @@ static const struct ta_conf_key main_keys[] = {
      .default_ = "0",
      .rule = ">=0",
      .help = "seconds beyond its limit after which a job is ended; 0: never"},
+    {.name = "api-subjects", .kind = TA_CONF_TABLE, .sub = &subject_table},
     {.name = "debug", .kind = TA_CONF_TABLE, .sub = &debug_table},
 };
 static const struct ta_conf_table main_table = {"main", main_keys, TA_COUNT(main_keys),

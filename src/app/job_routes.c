@@ -17,10 +17,20 @@ static const struct ta_job_route rows[TA_JOB_ROUTES] = {
     {"/api/healthcheck", TA_HTTP_POST, TA_JOB_NODE_STATES, false},
 };
 
-size_t ta_job_routes_make(struct ta_http_route *routes)
+/* Where jobs come over NATS, that is the only way in, as in the reference. */
+static bool is_left_out(enum ta_job_verb verb, const struct ta_config *config)
 {
-    for (size_t i = 0; i < TA_JOB_ROUTES; i++)
-        routes[i] = (struct ta_http_route){
+    return (verb == TA_JOB_START || verb == TA_JOB_STOP) && config->main.job_subject[0];
+}
+
+size_t ta_job_routes_make(struct ta_http_route *routes, const struct ta_config *config)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < TA_JOB_ROUTES; i++) {
+        if (is_left_out(rows[i].verb, config))
+            continue;
+        routes[n++] = (struct ta_http_route){
             .path = rows[i].path,
             .methods = rows[i].methods,
             .subpaths = true,
@@ -28,5 +38,6 @@ size_t ta_job_routes_make(struct ta_http_route *routes)
             .handler = &ta_handle_jobs,
             .data = (void *)(uintptr_t)&rows[i], /* only read */
         };
-    return TA_JOB_ROUTES;
+    }
+    return n;
 }

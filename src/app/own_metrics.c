@@ -220,7 +220,8 @@ static void put_protector(struct ta_exposition *e, struct ta_protector *p)
     ta_protector_counts(p, &c);
     ta_expo_gauge(e, "tarn_used_nodes", "Hosts with running jobs, kept beyond the retention.",
                   (double)c.nodes);
-    ta_expo_counter(e, "tarn_used_nodes_asked_total", "Questions to main.backend-url.", c.asked);
+    ta_expo_counter(e, "tarn_used_nodes_asked_total", "Questions to main.db or main.backend-url.",
+                    c.asked);
     ta_expo_counter(e, "tarn_used_nodes_failed_total", "Of those: without a usable answer.",
                     c.failed);
     ta_expo_gauge(e, "tarn_used_nodes_answer_time_seconds",

@@ -40,8 +40,9 @@ int ta_protector_open(struct ta_protector *p, const struct ta_config *config, st
                       struct ta_clock *clock, struct ta_log *log, struct ta_err *err)
 {
     *p = (struct ta_protector){.vfs = vfs, .clock = clock, .log = log};
-    if (!config->main.backend_url[0])
+    if (!config->main.backend_url[0] && !config->main.db[0])
         return TA_OK;
+    p->database = config->main.db;
     if (make_names(p, config) < 0) {
         ta_protector_close(p);
         return ta_fail(err, TA_ENOMEM, "node provider");
@@ -52,6 +53,8 @@ int ta_protector_open(struct ta_protector *p, const struct ta_config *config, st
         .url = p->url, .token_file = config->tarn.backend_token_file, .stop = &p->stop};
     ta_used_nodes_init(&p->known, &ta_heap);
     load(p);
+    if (p->database[0])
+        ta_protector_ask(p); /* at once, since it costs little: better than the last answer */
     return TA_OK;
 }
 
@@ -96,7 +99,8 @@ void ta_protector_ask(struct ta_protector *p)
     struct ta_err why = {0};
 
     ta_used_nodes_init(&next, &ta_heap);
-    int r = ta_used_nodes_ask(&next, &p->provider, now_s, &why);
+    int r = p->database[0] ? ta_used_nodes_of_jobs(&next, p->database, now_s, &why)
+                           : ta_used_nodes_ask(&next, &p->provider, now_s, &why);
     if (r == TA_ECANCELED) { /* the server stops */
         ta_used_nodes_done(&next);
         return;

@@ -87,6 +87,6 @@ size_t ta_routes_make(struct ta_http_route *routes, const struct ta_config *conf
         };
     }
     if (config->main.db[0])
-        n += ta_job_routes_make(routes + n);
+        n += ta_job_routes_make(routes + n, config);
     return n;
 }

@@ -87,8 +87,8 @@ struct ta_job_route {
     bool is_user;          /* /userapi: the token's user's jobs alone */
 };
 
-/* Those rows: TA_JOB_ROUTES. (job_routes.c) */
-size_t ta_job_routes_make(struct ta_http_route *routes);
+/* Those rows, at most TA_JOB_ROUTES; returns how many. (job_routes.c) */
+size_t ta_job_routes_make(struct ta_http_route *routes, const struct ta_config *config);
 extern const struct ta_http_handler ta_handle_openapi;
 
 /* For handlers that need all that is stored: TA_OK, or, while it is being loaded, TA_ECANCELED (the server's

@@ -324,6 +324,8 @@ int ta_server_start(struct ta_server *s, struct ta_err *err)
     int r = ta_rest_global_init(err); /* the backend and buckets are asked by threads */
 
     if (r == TA_OK)
+        r = start_jobs(s, err); /* who uses which nodes is known from here on */
+    if (r == TA_OK)
         r = ta_protector_open(&s->protector, s->config, &ta_vfs_posix, s->clock, s->log, err);
 
     if (r == TA_OK)
@@ -338,12 +340,12 @@ int ta_server_start(struct ta_server *s, struct ta_err *err)
         r = ta_cleanup_task_start(&s->cleanup, s->config, &s->safe, &s->protector, s->clock, s->log,
                                   err);
     if (r == TA_OK)
-        r = start_jobs(s, err);
-    if (r == TA_OK)
         r = start_nats(s, err);
     if (r == TA_OK)
         r = ta_archiving_start(&s->archiving, s->config, s->store, &s->clusters, &s->safe, s->clock,
                                s->log, err);
+    if (r == TA_OK)
+        r = ta_job_inputs_start(&s->job_inputs, s->config, s->nats.nats, &s->jobs, err);
     return r < 0 ? r : ta_http_server_start(s->http, err);
 }
 
@@ -413,6 +415,7 @@ void ta_server_reload(struct ta_server *s, const struct ta_config *config)
 int ta_server_stop(struct ta_server *s, uint32_t deadline_ms, int *out_cut, struct ta_err *err)
 {
     /* First: what comes from now on, somebody else takes or the next life. */
+    ta_job_inputs_stop(&s->job_inputs);
     ta_nats_inputs_end(&s->nats);
     *out_cut = ta_http_server_stop(s->http, deadline_ms);
     ta_job_desk_stop(&s->jobs);
@@ -424,6 +427,7 @@ int ta_server_stop(struct ta_server *s, uint32_t deadline_ms, int *out_cut, stru
 
 void ta_server_close(struct ta_server *s)
 {
+    ta_job_inputs_stop(&s->job_inputs); /* waits for the desk */
     ta_archiving_stop(&s->archiving);
     ta_cleanup_task_stop(&s->cleanup);
     ta_keeper_stop(&s->keeper);

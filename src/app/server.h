@@ -16,6 +16,7 @@
 #include "app/clusters.h"
 #include "app/conf.h"
 #include "app/job_desk.h"
+#include "app/job_inputs.h"
 #include "app/keeper.h"
 #include "app/nats_inputs.h"
 #include "app/own_metrics.h"
@@ -48,6 +49,7 @@ struct ta_server {
     struct ta_cleanup_task cleanup;
     struct ta_job_desk jobs; /* main.db is set */
     struct ta_archiving archiving;
+    struct ta_job_inputs job_inputs;
     bool is_tls;
 };
 

@@ -2,6 +2,7 @@
 
 #include "io/json_read.h"
 #include "io/json_write.h"
+#include "jobs/repository.h"
 #include "rest/client.h"
 
 #include <inttypes.h>
@@ -124,6 +125,42 @@ int ta_used_nodes_parse(struct ta_used_nodes *out, struct ta_source *json, struc
         qsort(out->at, out->n, sizeof(*out->at), compare);
     if (e < 0) {
         struct ta_alloc *parent = out->memory.parent;
+        ta_used_nodes_done(out);
+        ta_used_nodes_init(out, parent);
+    }
+    return e < 0 ? e : TA_OK;
+}
+
+/* ---- of our own jobs ----------------------------------------------------------------------------- */
+
+/* They come sorted, the cluster's name with each. */
+static int add_of_job(void *self, struct ta_str cluster, struct ta_str host, struct ta_err *err)
+{
+    struct ta_used_nodes *u = self;
+    int e;
+
+    if (u->n && ta_str_eq(u->at[u->n - 1].cluster, cluster))
+        cluster = u->at[u->n - 1].cluster;
+    else
+        cluster = ta_arena_copy(&u->memory, cluster);
+    e = cluster.at ? add(u, cluster, host) : TA_ENOMEM;
+    return e < 0 ? ta_fail(err, e, "list of used nodes is too large") : TA_OK;
+}
+
+int ta_used_nodes_of_jobs(struct ta_used_nodes *out, const char *database, int64_t now_s,
+                          struct ta_err *err)
+{
+    const struct ta_sql_options options = {.path = database, .cache_bytes = 1 << 20};
+    struct ta_alloc *parent = out->memory.parent;
+    struct ta_repository *r = NULL;
+    int e = ta_repository_open(&r, &options, parent, err);
+
+    if (e >= 0)
+        e = ta_repository_used_nodes(r, now_s + 1, add_of_job, out, err);
+    ta_repository_close(r);
+    if (out->n)
+        qsort(out->at, out->n, sizeof(*out->at), compare);
+    if (e < 0) {
         ta_used_nodes_done(out);
         ta_used_nodes_init(out, parent);
     }

@@ -40,6 +40,10 @@ int ta_used_nodes_save(const struct ta_used_nodes *u, struct ta_vfs *vfs, const 
 int ta_used_nodes_load(struct ta_used_nodes *out, struct ta_vfs *vfs, const char *path,
                        struct ta_err *err);
 
+/* From the database of jobs, as it is now: nodes of jobs that run or wait to be archived. */
+int ta_used_nodes_of_jobs(struct ta_used_nodes *out, const char *database, int64_t now_s,
+                          struct ta_err *err);
+
 struct ta_node_provider_conf {
     const char *url;        /* main.backend-url, without trailing slash */
     const char *token_file; /* "" or NULL: none. Read at each request, so that it can be replaced */

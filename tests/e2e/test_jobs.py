@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+import nats_site
 import tarn
 from test_auth import Issuer
 
@@ -249,3 +250,96 @@ def test_only_addresses_that_are_named_may_ask(tmp_path):
     (tmp_path / "all").mkdir()
     with tarn.Server(tmp_path / "all", conf(tmp_path, **{"api-allowed-ips": ["*"]})) as s:
         assert s.request("GET", "/api/jobs/").status == 200
+
+
+# ---- over NATS -------------------------------------------------------------------------------------
+
+
+def event(function, body):
+    text = json.dumps(body).replace("\\", "\\\\").replace('"', '\\"')
+    head = f"job,function={function}" if function else "nodestate"
+    return f'{head} event="{text}" 1700000000000000000'
+
+
+def until(condition, what):
+    end = time.monotonic() + tarn.DEADLINE_S
+    while not condition():
+        assert time.monotonic() < end, what
+        time.sleep(0.02)
+
+
+def test_jobs_come_over_nats_in_their_order_and_then_there_is_no_other_way_in(tmp_path):
+    nats_site.needed()
+    with nats_site.NatsServer(tmp_path / "nats") as broker:
+        settings = conf(tmp_path, **{"api-subjects": {
+            "subject-job-event": "cc.job.event", "subject-node-state": "cc.node.state",
+            "job-concurrency": 8, "node-concurrency": 2}})
+        settings["nats"] = {"address": broker.url}
+        with tarn.Server(tmp_path, settings) as s:
+            assert post(s, "/api/jobs/start_job/", job()).status == 405
+            until(lambda: s.metrics().get("tarn_nats_connected") == 1, "no connection")
+            # Both subscriptions stand once something has come through each.
+            nodes = {"cluster": "fritz", "nodes": [{"hostname": "f0101", "states": ["down"]}]}
+
+            def there():
+                nats_site.publish(broker, [("cc.job.event", event("start_job", job(999, 1))),
+                                           ("cc.node.state", event(None, nodes))])
+                with database(tmp_path) as d:
+                    return (d.execute("SELECT count(*) FROM job").fetchone()[0]
+                            and d.execute("SELECT count(*) FROM node_state").fetchone()[0])
+            until(there, "nothing comes")
+            messages = []
+            for i in range(1, 101):
+                start = job(i, tags=[{"type": "t", "name": "a \"b\"", "scope": "global"}])
+                lines = [event("start_job", start),
+                         event("stop_job", {"jobId": i, "cluster": "fritz", "stopTime": 1700000009})]
+                messages += [("cc.job.event", "\n".join(lines))] if i % 2 else [
+                    ("cc.job.event", line) for line in lines]
+            messages += [("cc.job.event", "job,function=stop_job nothing=1"),
+                         ("cc.job.event", "no line\n" + event("start_job", job(500))),
+                         ("cc.job.event", event("dance_job", {})),
+                         ("cc.job.event", event("stop_job", {"jobId": 12345, "stopTime": 1})),
+                         ("cc.job.event", event("start_job", job(600)))]
+            nats_site.publish(broker, messages)
+
+            def jobs():
+                page = s.request("GET", "/api/jobs/?items-per-page=500&start-time=1700000000-1700000001")
+                return {j["jobId"]: j for j in page.json()["jobs"]}
+            until(lambda: 600 in jobs(), "the last job does not come")
+            got = jobs()
+            assert set(got) == {*range(1, 101), 600}
+            assert all(got[i]["jobState"] == "completed" and got[i]["duration"] == 9
+                       for i in range(1, 101))
+            assert got[1]["tags"][0]["name"] == 'a "b"'
+            for words in ("dance_job", "no rows", "a field without a value"):
+                assert words in s.log()
+
+
+# ---- the store -------------------------------------------------------------------------------------
+
+
+def test_nodes_of_running_jobs_keep_their_samples_beyond_the_retention(tmp_path):
+    settings = conf(tmp_path)
+    settings["metric-store"]["retention-in-memory"] = "2s"
+    settings["metrics"] = {"cpu_load": {"frequency": 1, "aggregation": None}}
+    with tarn.Server(tmp_path, settings) as s:
+        assert post(s, "/api/jobs/start_job/", job(start=1)).status == 201
+        until(lambda: s.metrics()["tarn_used_nodes"] == 1, "the node is not known")
+        s.write("cpu_load,hostname=f0101 value=1\ncpu_load,hostname=f0102 value=1\n",
+                cluster="fritz")
+
+        def has(host):
+            answer = s.query({"cluster": "fritz", "from": 0, "to": int(time.time()) + 10,
+                              "queries": [{"metric": "cpu_load", "host": host}]})
+            entries = answer.json()["results"][0]
+            return bool(entries) and not entries[0].get("error")
+        until(lambda: not has("f0102"), "the other node keeps its samples")
+        assert has("f0101")
+        # It has ended, but waits to be archived: its samples are needed.
+        assert post(s, "/api/jobs/stop_job/", {"jobId": 1, "stopTime": 2}).status == 200
+        asked = s.metrics()["tarn_used_nodes_asked_total"]
+        until(lambda: s.metrics()["tarn_used_nodes_asked_total"] > asked + 1, "nobody asks again")
+        assert has("f0101") and s.metrics()["tarn_used_nodes"] == 1
+        with database(tmp_path) as d:
+            d.execute("UPDATE job SET monitoring_status = 3")
+        until(lambda: not has("f0101"), "the node keeps its samples for ever")
