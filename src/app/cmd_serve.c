@@ -10,6 +10,7 @@
 #include "app/server.h"
 #include "app/signals.h"
 #include "app/stderr_log.h"
+#include "jobs/schema.h"
 
 #include <malloc.h>
 #include <stdio.h>
@@ -23,7 +24,7 @@ enum {
 
 struct values {
     const char *config, *loglevel;
-    bool logdate, dev, gops, version, cleanup, check_config;
+    bool logdate, dev, gops, version, cleanup, check_config, migrate;
 };
 
 #define AT(member) offsetof(struct values, member)
@@ -58,6 +59,10 @@ static const struct ta_option rows[] = {
      .kind = TA_OPT_SWITCH,
      .offset = AT(cleanup),
      .help = "one clean-up of old checkpoint files, then exit"},
+    {.name = "migrate-db",
+     .kind = TA_OPT_SWITCH,
+     .offset = AT(migrate),
+     .help = "bring main.db to the version of this tarn, then exit"},
     {.name = "version",
      .kind = TA_OPT_SWITCH,
      .offset = AT(version),
@@ -243,6 +248,21 @@ static void share_heap(void)
     (void)mallopt(M_ARENA_MAX, 1); /* at worst as before */
 }
 
+static int migrate(struct process *p)
+{
+    const char *path = p->config.main.db;
+    struct ta_err err = {0};
+    int r = path[0] ? ta_job_desk_prepare(path, true, &err)
+                    : ta_fail(&err, TA_EINVAL, "-migrate-db: main.db is not set");
+
+    if (r < 0) {
+        ta_logf(&p->log.log, TA_LOG_CRIT, "%s", err.text);
+        return TA_EXIT_FAILED;
+    }
+    printf("%s: version %d\n", path, TA_JOB_SCHEMA_VERSION);
+    return TA_EXIT_OK;
+}
+
 /* Everything between the flags and the end of the process. */
 static int start(struct process *p)
 {
@@ -258,6 +278,8 @@ static int start(struct process *p)
         }
         if (p->v.cleanup)
             return clean_up(p);
+        if (p->v.migrate)
+            return migrate(p);
         warn(p);
         struct ta_err why = {0};
         if (ta_notify_init(&p->notify, &why) < 0)

@@ -57,16 +57,17 @@ int ta_job_desk_submit(struct ta_job_desk *d, struct ta_desk_item *item)
 
 /* ---- life --------------------------------------------------------------------------------------- */
 
-static int prepare(const struct ta_sql_options *options, struct ta_err *err)
+int ta_job_desk_prepare(const char *path, bool may_upgrade, struct ta_err *err)
 {
-    const struct ta_job_schema_options schema = {0};
+    const struct ta_sql_options options = {.path = path};
+    const struct ta_job_schema_options schema = {.may_upgrade = may_upgrade};
     struct ta_sql sql = {0};
-    int r = ta_sql_open(&sql, options, err);
+    int r = ta_sql_open(&sql, &options, err);
 
     if (r == TA_OK)
         r = ta_job_schema_ready(&sql, &schema, err);
     ta_sql_done(&sql);
-    return r;
+    return r < 0 ? ta_fail_context(err, r, "main.db %s: ", path) : TA_OK;
 }
 
 static void line_init(struct ta_desk_line *l)
@@ -85,14 +86,14 @@ int ta_job_desk_open(struct ta_job_desk *d, const struct ta_job_place *place, co
     *d = (struct ta_job_desk){.place = *place, .is_open = true};
     line_init(&d->change);
     line_init(&d->ask);
-    r = prepare(&options, err);
+    r = ta_job_desk_prepare(path, false, err);
     if (r == TA_OK)
         r = ta_repository_open(&d->change.repository, &options, place->alloc, err);
     if (r == TA_OK)
         r = ta_repository_open(&d->ask.repository, &options, place->alloc, err);
     if (r < 0)
         ta_job_desk_close(d);
-    return r < 0 ? ta_fail_context(err, r, "main.db %s: ", path) : TA_OK;
+    return r;
 }
 
 static int line_start(struct ta_desk_line *l, struct ta_err *err)

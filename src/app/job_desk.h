@@ -37,7 +37,10 @@ struct ta_job_desk {
     struct ta_desk_line change, ask;
 };
 
-/* The database is made ready (schema.h) and opened; nothing runs yet. Borrows what `place` points to. */
+/* Makes the tables in a new database and checks those of another one, or, with may_upgrade, brings them up to
+ * date (schema.h). */
+int ta_job_desk_prepare(const char *path, bool may_upgrade, struct ta_err *err);
+/* The database is made ready and opened; nothing runs yet. Borrows what `place` points to. */
 int ta_job_desk_open(struct ta_job_desk *d, const struct ta_job_place *place, const char *path,
                      struct ta_err *err);
 int ta_job_desk_start(struct ta_job_desk *d, struct ta_err *err);

@@ -428,12 +428,12 @@ int ta_server_stop(struct ta_server *s, uint32_t deadline_ms, int *out_cut, stru
 void ta_server_close(struct ta_server *s)
 {
     ta_job_inputs_stop(&s->job_inputs); /* waits for the desk */
-    ta_archiving_stop(&s->archiving);
     ta_cleanup_task_stop(&s->cleanup);
     ta_keeper_stop(&s->keeper);
     if (s->http)
         (void)ta_http_server_stop(s->http, 0);
-    ta_job_desk_close(&s->jobs); /* wakes requests, which must still be there */
+    ta_job_desk_close(&s->jobs); /* wakes requests, which must still be there, and the archiver */
+    ta_archiving_stop(&s->archiving);
     ta_http_server_free(s->http);
     ta_nats_inputs_stop(&s->nats);
     (void)ta_safe_stop(&s->safe, false,

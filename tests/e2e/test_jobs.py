@@ -6,6 +6,7 @@ import pathlib
 import shutil
 import signal
 import sqlite3
+import subprocess
 import time
 
 import pytest
@@ -108,6 +109,21 @@ def test_a_database_of_the_reference_is_served(tmp_path):
         jobs = s.request("GET", "/api/jobs/").json()["jobs"]
         assert [j["jobId"] for j in jobs] == [9003, 9002, 9001, 6001, 5002, 5001]
         assert post(s, "/api/jobs/start_job/", job()).status == 201
+
+
+def test_an_older_database_is_refused_and_then_brought_up_to_date(tmp_path):
+    with tarn.Server(tmp_path, conf(tmp_path)) as s:
+        post(s, "/api/jobs/start_job/", job())
+    with database(tmp_path) as d:
+        d.execute("UPDATE schema_migrations SET version = 10")
+    command = [str(tarn.BINARY), "serve", "-config", str(tmp_path / "config.json")]
+    refused = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert refused.returncode == 1 and "-migrate-db" in refused.stderr
+    done = subprocess.run([*command, "-migrate-db"], cwd=tmp_path, capture_output=True, text=True,
+                          timeout=60)
+    assert (done.returncode, done.stdout) == (0, f"{tmp_path}/job.db: version 11\n"), done.stderr
+    with tarn.Server(tmp_path, conf(tmp_path)) as s:
+        assert [j["jobId"] for j in s.request("GET", "/api/jobs/").json()["jobs"]] == [1]
 
 
 # ---- life ------------------------------------------------------------------------------------------

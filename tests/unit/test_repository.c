@@ -398,6 +398,59 @@ static void nodes_are_used_until_their_job_is_archived(void **state)
     assert_string_equal(seen.nodes, "fritz:f0001 fritz:f0101 ");
 }
 
+static int count(void *self, const struct ta_job *job, struct ta_err *err)
+{
+    (void)job;
+    (void)err;
+    ++*(size_t *)self;
+    return TA_OK;
+}
+
+static int count_node(void *self, struct ta_str cluster, struct ta_str host, struct ta_err *err)
+{
+    (void)cluster;
+    (void)host;
+    (void)err;
+    ++*(size_t *)self;
+    return TA_OK;
+}
+
+static void memory_does_not_grow_with_the_number_of_jobs(void **state)
+{
+    const struct ta_job_filter filter = {.limit = 1 << 20};
+    struct ta_sql_options options = {.path = path};
+    struct ta_budget budget;
+    size_t peaks[2], n = 0;
+
+    (void)state;
+    ta_repository_close(repository);
+    for (int round = 0; round < 2; round++) {
+        run(round ? "WITH RECURSIVE n(i) AS (SELECT 201 UNION ALL SELECT i + 1 FROM n WHERE i < "
+                    "20000) INSERT INTO job (job_id, cluster, subcluster, start_time, hpc_user, "
+                    "project, duration, walltime, job_state, resources, num_nodes, shared, "
+                    "footprint) SELECT i, 'c', 's', i, 'u', 'p', 1, 1, 'running', "
+                    "'[{\"hostname\":\"h' || i || '\"}]', 1, 'none', 'null' FROM n"
+                  : "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < "
+                    "200) INSERT INTO job (job_id, cluster, subcluster, start_time, hpc_user, "
+                    "project, duration, walltime, job_state, resources, num_nodes, shared, "
+                    "footprint) SELECT i, 'c', 's', i, 'u', 'p', 1, 1, 'running', "
+                    "'[{\"hostname\":\"h' || i || '\"}]', 1, 'none', 'null' FROM n");
+        ta_budget_init(&budget, "jobs", 0, &ta_heap);
+        assert_int_equal(ta_repository_open(&repository, &options, &budget.alloc, NULL), TA_OK);
+        n = 0;
+        assert_int_equal(ta_repository_list(repository, &filter, &whole, count, &n, NULL), TA_OK);
+        assert_int_equal(n, round ? 20000 : 200);
+        n = 0;
+        assert_int_equal(ta_repository_used_nodes(repository, 99999, count_node, &n, NULL), TA_OK);
+        assert_int_equal(n, round ? 20000 : 200);
+        peaks[round] = budget.peak;
+        ta_repository_close(repository);
+    }
+    repository = NULL;
+    printf("%zu bytes for 200 jobs, %zu for 20,000\n", peaks[0], peaks[1]);
+    assert_true(peaks[1] < peaks[0] + 64); /* their names are longer */
+}
+
 /* ---- deletion, nodes ---------------------------------------------------------------------------- */
 
 static void old_jobs_go_but_for_those_that_run_or_wait_or_are_tagged(void **state)
@@ -520,6 +573,7 @@ int main(void)
         TEST(a_tag_of_another_scope_is_refused_and_none_of_the_list_stays),
         TEST(pages_joined_by_the_last_row_are_the_whole_list_newest_first),
         TEST(a_list_holds_what_all_filters_let_pass),
+        TEST(memory_does_not_grow_with_the_number_of_jobs),
         TEST(nodes_are_used_until_their_job_is_archived),
         TEST(old_jobs_go_but_for_those_that_run_or_wait_or_are_tagged),
         TEST(thousands_of_old_jobs_go_in_several_transactions),
