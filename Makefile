@@ -129,6 +129,7 @@ bench: $(BENCHES) all
 	@BUILD=$(BUILD) tools/run-bench $(BENCHES)
 	@tests/bench/serve.sh $(BUILD)/tarn
 	@$(PYTHON) tests/bench/page.py $(BUILD)/tarn
+	@$(PYTHON) tests/bench/stop_job.py $(BUILD)/tarn
 
 # The same programs that `make test` runs with small counts, with the full ones; each prints one line.
 soak: $(BUILD)/tests/fault/test_vault_powercut $(BUILD)/tests/fault/test_vault_io \
