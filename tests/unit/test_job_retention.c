@@ -401,7 +401,7 @@ static void deleting_leaves_nothing_behind_and_rows_if_wanted(void **state)
 /* Every `stride`-th call only, unless all are asked for (make soak). */
 static unsigned stride(void)
 {
-    return getenv("TARN_ALL_FAULTS") ? 1 : 11;
+    return getenv("TARN_ALL_FAULTS") ? 1 : 23;
 }
 
 static void after_any_failing_file_call_no_job_is_lost_or_doubled(void **state)
@@ -444,7 +444,7 @@ static void after_any_failing_sql_call_no_job_is_lost_or_doubled(void **state)
     bool hit = true;
 
     (void)state;
-    for (long n = 0; hit; n += (long)(stride() + 1) / 2) {
+    for (long n = 0; hit; n += (long)(stride() + 3) / 4) {
         struct site s;
         struct ta_jobs_retained done;
         site_init(&s, TA_JOBS_MOVE);

@@ -408,7 +408,7 @@ static bool run_failing_files(int64_t n, bool for_good)
 /* Every `stride`-th call only: all of them take minutes, and `make soak` has the time. */
 static unsigned stride(void)
 {
-    return getenv("TARN_ALL_FAULTS") ? 1 : 7;
+    return getenv("TARN_ALL_FAULTS") ? 1 : 17;
 }
 
 static void after_any_failing_file_call_nothing_is_lost_or_doubled(void **state)
@@ -417,7 +417,7 @@ static void after_any_failing_file_call_nothing_is_lost_or_doubled(void **state)
 
     (void)state;
     for (int for_good = 0; for_good < 2; for_good++)
-        for (int64_t n = 0; !run_failing_files(n, for_good); n += stride())
+        for (int64_t n = 0; !run_failing_files(n, for_good); n += (stride() + 1) / 2)
             runs++;
     print_message("%u runs with a failing file call, crash or power cut, and a rerun\n", runs);
     assert_true(runs > 10);
@@ -474,7 +474,7 @@ static void every_refused_allocation_is_an_error_and_loses_nothing(void **state)
 /* The figure to reach: 24 MiB, for any number of rows. SQLite's memory and ours together. */
 static void memory_does_not_grow_with_the_rows(void **state)
 {
-    static const unsigned ticks[] = {800, 1600};
+    static const unsigned ticks[] = {500, 900};
     size_t peak[2];
 
     (void)state;
