@@ -2,19 +2,56 @@
 #include "app/archiving.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "jobs/schema.h"
 
 static const int64_t NS = 1000000000, MS_NS = 1000000;
 
+/* The client of a bucket lives as long as the archiver; backends are closed by those who opened them. */
+static int open_bucket(struct ta_archiving *a, struct ta_backend **out,
+                       const struct ta_backend_options *options, struct ta_err *err)
+{
+    const struct ta_conf_archive *c = &a->config->archive;
+    char spool[sizeof(a->directory) + 32];
+
+    if (!a->buckets) {
+        a->room = TA_ARCHIVE_WORKERS_MAX + 1;
+        a->buckets = ta_alloc_zero(&ta_heap, a->room, sizeof(*a->buckets));
+        if (!a->buckets)
+            return ta_fail(err, TA_ENOMEM, "no memory for the archive's buckets");
+    }
+    if (a->n_buckets == a->room || (size_t)snprintf(a->address, sizeof(a->address), "s3://%s",
+                                                    c->bucket) >= sizeof(a->address))
+        return ta_fail(err, TA_ERANGE, "archive.bucket: the name is too long");
+    snprintf(spool, sizeof(spool), "%s/.archive-upload-%zu", a->directory, a->n_buckets);
+    struct ta_job_archive *bucket = &a->buckets[a->n_buckets++];
+    const struct ta_bucket_conf conf = {.address = a->address,
+                                        .endpoint = c->endpoint,
+                                        .region = c->region,
+                                        .access_key = c->access_key,
+                                        .secret_key = c->secret_key,
+                                        .ca_file = a->config->tarn.s3.ca_file,
+                                        .checkpoints = "",
+                                        .stop = &a->giving_up};
+    int r = ta_job_archive_open_bucket(bucket, &conf, spool, options, err);
+    if (r >= 0) {
+        *out = bucket->backend;
+        bucket->backend = NULL;
+    }
+    return r < 0 ? ta_fail_context(err, r, "archive: %s: ", a->address) : r;
+}
+
 static int open_backend(void *self, struct ta_backend **out, struct ta_alloc *alloc,
                         struct ta_err *err)
 {
-    const struct ta_archiving *a = self;
+    struct ta_archiving *a = self;
     const struct ta_conf_archive *c = &a->config->archive;
     const struct ta_backend_options options = {.may_create = true};
 
-    if (c->kind[0] == 's') {
+    if (strcmp(c->kind, "s3") == 0)
+        return open_bucket(a, out, &options, err);
+    if (strcmp(c->kind, "sqlite") == 0) {
         const struct ta_sql_options sql = {.path = c->db_path};
         return ta_backend_open_sqlite(out, &sql, a->clock, &options, alloc, err);
     }
@@ -123,6 +160,7 @@ static struct ta_archiver_conf make_conf(struct ta_archiving *a)
         .open_backend = open_backend,
         .is_ready = is_ready,
         .self = a,
+        .giving_up = &a->giving_up,
         .vfs = &ta_vfs_posix,
         .spool_dir = a->directory,
         .rules = {.load = {c->core_nodes, c->compat},
@@ -195,9 +233,14 @@ void ta_archiving_stop(struct ta_archiving *a)
 {
     if (a->archiver)
         (void)ta_archiver_stop(a->archiver, a->config->tarn.archiver.stop_timeout_ns / MS_NS);
+    for (size_t i = 0; i < a->n_buckets; i++)
+        ta_job_archive_close(&a->buckets[i]);
+    ta_release(&ta_heap, a->buckets, a->room * sizeof(*a->buckets));
     ta_tag_rules_free(a->rules);
     ta_clusters_done(&a->clusters);
     a->archiver = NULL;
+    a->buckets = NULL;
+    a->n_buckets = 0;
     a->rules = NULL;
 }
 

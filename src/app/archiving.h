@@ -9,6 +9,7 @@
 #include "app/clusters.h"
 #include "app/conf.h"
 #include "app/exposition.h"
+#include "app/job_archives.h"
 #include "app/safe.h"
 #include "jobs/archive_queue.h"
 #include "jobs/archiver.h"
@@ -21,6 +22,11 @@ struct ta_archiving {
     struct ta_tag_rules *rules;
     struct ta_clusters clusters; /* of the archive, when none are configured */
     char directory[4096];        /* of the job database */
+    struct ta_job_archive
+        *buckets;           /* of an archive in a bucket: one for each worker, one for the start */
+    size_t n_buckets, room; /* opened, and how many there are */
+    char address[300];
+    _Atomic bool giving_up; /* ends transfers under way */
 };
 
 /* TA_OK without any effect when it is not configured. Borrows all until the stop. */

@@ -1,6 +1,6 @@
 /* cmd_retention.c - `tarn retention jobs`, `tarn retention nodes`: what is old in the job database goes. */
-#include "app/bucket.h"
 #include "app/command.h"
+#include "app/job_archives.h"
 #include "base/clock.h"
 #include "io/json_write.h"
 #include "jobs/job_retention.h"
@@ -31,7 +31,8 @@ struct values {
 #define TARGET                                                                                     \
     {                                                                                              \
         .name = "target", .kind = TA_OPT_TEXT, .offset = AT(target), .arg = "DIR",                 \
-        .help = "where it goes: a directory, or s3://BUCKET/PREFIX for Parquet; not for delete"    \
+        .help = "where it goes: a directory, s3://BUCKET, or s3://BUCKET/PREFIX for Parquet; not " \
+                "for delete"                                                                       \
     }
 #define FILE_SIZE(most)                                                                            \
     {                                                                                              \
@@ -71,7 +72,7 @@ static const struct ta_option job_rows[] = {
      .kind = TA_OPT_TEXT,
      .offset = AT(archive),
      .arg = "PATH",
-     .help = "the archive they are in: a directory, or an SQLite file",
+     .help = "the archive they are in: a directory, an SQLite file, or s3://BUCKET",
      .is_required = true},
     {.name = "policy",
      .kind = TA_OPT_CHOICE,
@@ -311,17 +312,38 @@ static int run_nodes(const struct ta_command *self, int argc, char **argv)
     return e < 0 ? ta_command_fail(self, &err) : done.odd ? TA_EXIT_FAILED : TA_EXIT_OK;
 }
 
-static int open_archive(const char *path, bool may_create, struct ta_backend **out,
-                        struct ta_err *err)
+static int open_bucket(const struct values *v, const char *address, bool may_create,
+                       struct ta_job_archive *out, struct ta_err *err)
+{
+    const struct ta_backend_options options = {.may_create = may_create};
+    const struct ta_bucket_conf conf = {.address = address,
+                                        .endpoint = v->endpoint,
+                                        .region = v->region,
+                                        .ca_file = v->ca_file,
+                                        .checkpoints = "",
+                                        .stop = &stop_requested};
+    char spool[128];
+    int e = ta_job_archive_temporary(spool, sizeof(spool), "upload", may_create, err);
+
+    return e < 0 ? e : ta_job_archive_open_bucket(out, &conf, spool, &options, err);
+}
+
+/* Only the target may be made, and one run has one of each. */
+static int open_archive(const struct values *v, const char *path, bool may_create,
+                        struct ta_job_archive *out, struct ta_err *err)
 {
     const struct ta_backend_options options = {.may_create = may_create};
     const struct ta_sql_options sql = {.path = path};
     struct ta_stat st;
+
+    if (ta_bucket_is_address(path))
+        return open_bucket(v, path, may_create, out, err);
     int e = ta_vfs_posix.stat(&ta_vfs_posix, path, &st, NULL);
 
     return e >= 0 && st.kind == TA_KIND_FILE
-               ? ta_backend_open_sqlite(out, &sql, &ta_clock_system, &options, &ta_heap, err)
-               : ta_backend_open_files(out, &ta_vfs_posix, path, &options, &ta_heap, err);
+               ? ta_backend_open_sqlite(&out->backend, &sql, &ta_clock_system, &options, &ta_heap,
+                                        err)
+               : ta_backend_open_files(&out->backend, &ta_vfs_posix, path, &options, &ta_heap, err);
 }
 
 static enum ta_job_tag_rule rule_of(const char *word)
@@ -337,24 +359,24 @@ static int run_jobs(const struct ta_command *self, int argc, char **argv)
     struct values v = {0};
     struct run r = {.v = &v};
     struct ta_jobs_retained done = {0};
-    struct ta_backend *archive = NULL;
-    struct ta_backend *to = NULL;
+    struct ta_job_archive archive = {0};
+    struct ta_job_archive to = {0};
     struct ta_err err = {0};
     int status;
 
     if (!begin(self, argc, argv, &v, &status))
         return status;
     bool is_json = v.target && strcmp(v.format, "json") == 0;
-    if (is_json && ta_bucket_is_address(v.target))
-        return ta_command_usage(self, "--target: a bucket takes --format parquet only");
+    if (is_json && strcmp(v.target, v.archive) == 0)
+        return ta_command_usage(self, "--target: is the archive itself");
     catch_signals();
-    int e = open_archive(v.archive, false, &archive, &err);
+    int e = open_archive(&v, v.archive, false, &archive, &err);
     if (e >= 0 && is_json)
-        e = open_archive(v.target, true, &to, &err);
+        e = open_archive(&v, v.target, true, &to, &err);
     if (e >= 0)
         e = open_all(&r, "jobs", &err);
     const struct ta_job_retention conf = {.sql = &r.sql,
-                                          .archive = archive,
+                                          .archive = archive.backend,
                                           .policy = strcmp(v.policy, "move") == 0 ? TA_JOBS_MOVE
                                                     : strcmp(v.policy, "copy") == 0
                                                         ? TA_JOBS_COPY
@@ -365,7 +387,7 @@ static int run_jobs(const struct ta_command *self, int argc, char **argv)
                                           .keep_rows = v.keep_rows,
                                           .stop = &stop_requested,
                                           .alloc = &ta_heap,
-                                          .to = to,
+                                          .to = to.backend,
                                           .parquet = {.vfs = &ta_vfs_posix,
                                                       .alloc = &ta_heap,
                                                       .place = r.place,
@@ -376,8 +398,8 @@ static int run_jobs(const struct ta_command *self, int argc, char **argv)
         e = ta_jobs_retain(&conf, &done, &err);
     if (e >= 0)
         drop_state(&r);
-    ta_backend_close(archive);
-    ta_backend_close(to);
+    ta_job_archive_close(&archive);
+    ta_job_archive_close(&to);
     close_all(&r);
     const uint64_t counts[] = {done.copied, done.removed, done.files, done.absent, done.failed};
     print_counts(&v, names, counts, TA_COUNT(counts), e < 0 ? err.text : done.first.text);

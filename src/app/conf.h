@@ -76,8 +76,10 @@ struct ta_conf_limits {
 
 /* Where archived jobs go. */
 struct ta_conf_archive {
-    const char *kind; /* "file" or "sqlite" */
+    const char *kind; /* "file", "sqlite" or "s3" */
     const char *path, *db_path;
+    const char *endpoint, *access_key, *secret_key, *bucket, *region; /* of "s3" */
+    bool use_path_style; /* addresses are in path style in any case */
 };
 
 /* tarn.archiver */

@@ -72,6 +72,9 @@ static int check_store(const struct ta_config *c, struct ta_err *err)
         return ta_fail(err, TA_EINVAL,
                        "%.160s: tarn.s3.access-key and tarn.s3.secret-key: only one is set",
                        c->path);
+    if (c->has_archive && strcmp(c->archive.kind, "s3") == 0 && !c->archive.bucket[0])
+        return ta_fail(err, TA_EINVAL, "%.160s: archive.bucket: missing, but archive.kind is s3",
+                       c->path);
     if (!s->checkpoint_dir[0])
         return ta_fail(err, TA_EINVAL, "%.160s: metric-store.checkpoints.directory: is empty",
                        c->path);

@@ -44,7 +44,7 @@ static bool is_loopback(const char *addr)
 static void judge_tokens(struct ta_findings *out, const struct ta_config *c,
                          const struct ta_machine *m)
 {
-    bool has_secret = c->nats.password[0] || c->tarn.s3.secret_key[0];
+    bool has_secret = c->nats.password[0] || c->tarn.s3.secret_key[0] || c->archive.secret_key[0];
 
     if (c->main.jwt_public_key[0])
         ta_finding_add(out, TA_FINDING_GOOD, "tokens", "", "requests need a token");

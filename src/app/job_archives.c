@@ -19,7 +19,8 @@ static bool ends(const char *text, const char *with)
     return n > strlen(with) && strcmp(text + n - strlen(with), with) == 0;
 }
 
-static int temporary(char *out, size_t room, const char *what, unsigned number, struct ta_err *err)
+int ta_job_archive_temporary(char *out, size_t room, const char *what, unsigned number,
+                             struct ta_err *err)
 {
     const char *dir = getenv("TMPDIR");
     int n = snprintf(out, room, "%s/tarn-job-archive.%ld.%u.%s", dir && dir[0] ? dir : "/tmp",
@@ -32,33 +33,38 @@ static int temporary(char *out, size_t room, const char *what, unsigned number, 
 int ta_job_archive_spool(struct ta_data_spool *spool, struct ta_err *err)
 {
     char path[128];
-    int r = temporary(path, sizeof(path), "data", 0, err);
+    int r = ta_job_archive_temporary(path, sizeof(path), "data", 0, err);
 
     return r < 0 ? r : ta_data_spool_init(spool, &ta_vfs_posix, path, &ta_heap, err);
 }
 
-static int open_bucket(struct ta_job_archive *a, const char *address, unsigned number,
-                       const struct ta_backend_options *options, struct ta_err *err)
+int ta_job_archive_open_bucket(struct ta_job_archive *a, const struct ta_bucket_conf *conf,
+                               const char *spool, const struct ta_backend_options *options,
+                               struct ta_err *err)
 {
-    int r = temporary(a->spool, sizeof(a->spool), "upload", number, err);
+    memset(a, 0, sizeof(*a));
+    int r = ta_bucket_open(&a->bucket, conf, err);
 
-    if (r >= 0)
-        r = ta_bucket_open(&a->bucket,
-                           &(struct ta_bucket_conf){.address = address, .checkpoints = ""}, err);
     if (r >= 0 && a->bucket.prefix[0])
         r = ta_fail(err, TA_EINVAL, "%.200s: a job archive has the whole bucket: s3://BUCKET",
-                    address);
+                    conf->address);
     return r < 0 ? r
                  : ta_backend_open_s3(&a->backend, a->bucket.s3, a->bucket.name, &ta_vfs_posix,
-                                      a->spool, options, &ta_heap, err);
+                                      spool, options, &ta_heap, err);
 }
 
 int ta_job_archive_open(struct ta_job_archive *a, const char *address, unsigned number,
                         const struct ta_backend_options *options, struct ta_err *err)
 {
+    char spool[128];
+
     memset(a, 0, sizeof(*a));
-    if (ta_bucket_is_address(address))
-        return open_bucket(a, address, number, options, err);
+    if (ta_bucket_is_address(address)) {
+        const struct ta_bucket_conf conf = {.address = address, .checkpoints = ""};
+        int r = ta_job_archive_temporary(spool, sizeof(spool), "upload", number, err);
+
+        return r < 0 ? r : ta_job_archive_open_bucket(a, &conf, spool, options, err);
+    }
     if (begins(address, "sqlite:") || ends(address, ".db")) {
         const char *path = begins(address, "sqlite:") ? address + strlen("sqlite:") : address;
 

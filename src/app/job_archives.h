@@ -13,12 +13,16 @@
 struct ta_job_archive {
     struct ta_backend *backend;
     struct ta_bucket bucket;
-    char spool[128];
 };
 
 /* `number` tells the archives of one process apart. TA_EINVAL: the address is none. */
 int ta_job_archive_open(struct ta_job_archive *a, const char *address, unsigned number,
                         const struct ta_backend_options *options, struct ta_err *err);
+/* A bucket whose server and keys are given. The file `spool` keeps what is put meanwhile; no other archive
+ * may use it. Borrows the strings of conf until the close, which is due on failure, too. */
+int ta_job_archive_open_bucket(struct ta_job_archive *a, const struct ta_bucket_conf *conf,
+                               const char *spool, const struct ta_backend_options *options,
+                               struct ta_err *err);
 void ta_job_archive_close(struct ta_job_archive *a); /* fine on a zeroed struct */
 
 /* Each job of the archive, or of one cluster (NULL = all). `visit` may remove it; < 0 ends the walk. With
@@ -32,6 +36,9 @@ struct ta_job_walk {
 int ta_job_archive_walk(struct ta_job_archive *a, const struct ta_job_walk *walk,
                         struct ta_err *err);
 
+/* A path in $TMPDIR, else /tmp, that no other process has. */
+int ta_job_archive_temporary(char *out, size_t room, const char *what, unsigned number,
+                             struct ta_err *err);
 /* A file for one job's data, for ta_archive_work_init; removed by ta_data_spool_done. */
 int ta_job_archive_spool(struct ta_data_spool *spool, struct ta_err *err);
 

@@ -462,6 +462,8 @@ unsigned ta_archiver_stop(struct ta_archiver *a, int64_t timeout_ms)
     n_left = a->n_working;
     pthread_mutex_unlock(&a->lock);
     atomic_store(&a->give_up, true);
+    if (a->conf.giving_up)
+        atomic_store(a->conf.giving_up, true);
     for (unsigned i = 0; i < a->n_workers; i++)
         close_worker(&a->workers[i]);
     close_worker(&a->tender);

@@ -36,6 +36,8 @@ struct ta_archiver_conf {
     /* False: nothing may be archived yet, the store is being filled. NULL: it is. */
     bool (*is_ready)(void *self);
     void *self; /* of both */
+    _Atomic bool
+        *giving_up; /* set when a stop waits no longer for jobs under way; NULL: nobody asks */
     struct ta_vfs *vfs;
     const char *spool_dir; /* for the files of the workers, must exist */
     struct ta_archive_rules rules;

@@ -26,13 +26,13 @@ CLUSTER = {
 class Site:
     """A server with jobs: a store with an hour of two hosts, a database, an archive of files."""
 
-    def __init__(self, directory, **archiver):
+    def __init__(self, directory, archive=None, **archiver):
         self.directory = directory
         (directory / "cluster.json").write_text(json.dumps(CLUSTER))
         self.start_s = int(time.time()) // 60 * 60 - 3600
         self.server = tarn.Server(directory, tarn.config(
             main={"addr": "127.0.0.1:0", "db": str(directory / "job.db")},
-            archive={"kind": "file", "path": str(directory / "archive")},
+            archive=archive or {"kind": "file", "path": str(directory / "archive")},
             tarn={"cluster-files": [str(directory / "cluster.json")], "archiver": archiver}))
 
     def feed(self):
