@@ -1,4 +1,4 @@
-/* cmd_job_archive.c - `tarn job-archive list|info|validate|migrate|remove`: work on the jobs of one archive.
+/* cmd_job_archive.c - `tarn job-archive list|info|validate|migrate|compress|remove`: work on the jobs of one archive.
  *
  * Each is one walk over the jobs, which holds one job at a time. What fails for a job is told on stderr
  * and counted; the other jobs are done all the same, and the exit status is 1.
@@ -47,6 +47,16 @@ static const struct ta_option validate_rows[] = {
     JSON,
 };
 static const struct ta_option migrate_rows[] = {CLUSTER, DRY, JSON};
+static const struct ta_option compress_rows[] = {
+    CLUSTER,
+    {.name = "before",
+     .kind = TA_OPT_TIME,
+     .offset = AT(before_s),
+     .arg = "TIME",
+     .rule = ">0",
+     .help = "only jobs that began before"},
+    JSON,
+};
 static const struct ta_option remove_rows[] = {
     CLUSTER,
     {.name = "before",
@@ -68,6 +78,8 @@ static const struct ta_option_table list_options = {list_rows, TA_COUNT(list_row
 static const struct ta_option_table validate_options = {validate_rows, TA_COUNT(validate_rows),
                                                         false};
 static const struct ta_option_table migrate_options = {migrate_rows, TA_COUNT(migrate_rows), false};
+static const struct ta_option_table compress_options = {compress_rows, TA_COUNT(compress_rows),
+                                                        false};
 static const struct ta_option_table remove_options = {remove_rows, TA_COUNT(remove_rows), false};
 
 static volatile _Atomic bool stop_requested; /* set by the signal handler below */
@@ -230,6 +242,19 @@ static int migrate_job(void *data, const struct ta_job_address *job, struct ta_e
     return judge(r, job, e, &why, err);
 }
 
+static int compress_job(void *data, const struct ta_job_address *job, struct ta_err *err)
+{
+    struct job_run *r = data;
+    struct ta_err why = {0};
+
+    r->all.jobs++;
+    if (r->v.before_s && job->start_time >= r->v.before_s)
+        return TA_OK;
+    int e = ta_archive_compress(&r->work, r->archive.backend, job, &why);
+    r->all.done += e > 0;
+    return judge(r, job, e, &why, err);
+}
+
 static int remove_job(void *data, const struct ta_job_address *job, struct ta_err *err)
 {
     struct job_run *r = data;
@@ -376,6 +401,21 @@ static int run_migrate(const struct ta_command *self, int argc, char **argv)
     return end(&r, e, &err);
 }
 
+static int run_compress(const struct ta_command *self, int argc, char **argv)
+{
+    struct job_run r = {0};
+    struct ta_err err = {0};
+    const char *address;
+    int status;
+
+    if (!parse(&r, self, argc, argv, &address, &status))
+        return status;
+    int e = walk(&r, address, false, compress_job, &err);
+    if (e >= 0)
+        print_totals(&r, "compressed");
+    return end(&r, e, &err);
+}
+
 static int run_remove(const struct ta_command *self, int argc, char **argv)
 {
     struct job_run r = {0};
@@ -426,6 +466,14 @@ const struct ta_command ta_cmd_job_archive_migrate = {
     .notes = ADDRESS "The archive is marked as version 3 once all its jobs are.\n",
     .options = &migrate_options,
     .run = run_migrate,
+};
+const struct ta_command ta_cmd_job_archive_compress = {
+    .name = "job-archive compress",
+    .operands = "ARCHIVE",
+    .summary = "compress the data that are stored plain and longer than 2,000 bytes",
+    .notes = ADDRESS,
+    .options = &compress_options,
+    .run = run_compress,
 };
 const struct ta_command ta_cmd_job_archive_remove = {
     .name = "job-archive remove",

@@ -31,6 +31,7 @@ extern const struct ta_command ta_cmd_job_archive_validate;
 extern const struct ta_command ta_cmd_job_archive_convert;
 extern const struct ta_command ta_cmd_job_archive_import;
 extern const struct ta_command ta_cmd_job_archive_migrate;
+extern const struct ta_command ta_cmd_job_archive_compress;
 extern const struct ta_command ta_cmd_job_archive_remove;
 extern const struct ta_command ta_cmd_inspect;
 extern const struct ta_command ta_cmd_query;

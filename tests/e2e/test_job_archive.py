@@ -210,6 +210,27 @@ def test_strict_validation_judges_metadata_as_the_schema_does(archive):
     assert run("validate", archive, "--strict").stdout == "3 jobs, 3 sound, 0 failed\n"
 
 
+def test_compressing_packs_long_plain_data_and_changes_nothing_else(archive):
+    place(archive, meta("alex", 12002, 1700000100), data(3000), compress=False)
+    before = content(archive)
+    r = run("compress", archive, "--before", "1700000100")
+    assert r.stdout == "4 jobs, 1 compressed, 0 failed\n"
+    assert content(archive)["alex", 12001, 1700000000][2]
+    assert not content(archive)["alex", 12002, 1700000100][2]
+    bare = archive / "alex/12/003/1700000200"
+    bare.mkdir(parents=True)
+    (bare / "meta.json").write_text(json.dumps(meta("alex", 12003, 1700000200)))
+    r = run("compress", archive, "--json", ok=False)  # one has no data
+    assert r.returncode == 1
+    fault, totals = map(json.loads, r.stdout.splitlines())
+    assert fault["jobId"] == 12003 and totals == {"jobs": 5, "compressed": 1, "failed": 1, "breakRules": 0}
+    shutil.rmtree(bare)
+    after = content(archive)
+    assert {k: v[:2] for k, v in after.items()} == {k: v[:2] for k, v in before.items()}
+    assert [after[k][2] for k in sorted(after)] == [True, True, False, True]
+    assert run("compress", archive).stdout == "4 jobs, 0 compressed, 0 failed\n"
+
+
 @pytest.mark.parametrize("exclusive,shared", [(0, "multi_user"), (1, "none"), (2, "single_user")])
 def test_an_archive_of_version_2_is_migrated_in_place_once_all_its_jobs_are(archive, exclusive, shared):
     (archive / "version.txt").write_text("2\n")
