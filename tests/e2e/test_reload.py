@@ -50,8 +50,9 @@ def test_the_level_of_the_log_is_changed(tmp_path):
         def is_known():
             now = int(time.time())
             s.write(f"new,hostname=h value=1 {now}\n")
-            return "error" not in s.query({"cluster": "c", "from": now - 5, "to": now + 5, "queries": [
-                {"metric": "new", "host": "h"}]}).json()["results"][0][0]
+            series = s.query({"cluster": "c", "from": now - 5, "to": now + 5, "queries": [
+                {"metric": "new", "host": "h"}]}).json()["results"][0]
+            return series and "error" not in series[0]
         until(is_known)
         s.path.write_text("{ broken")
         s.process.send_signal(signal.SIGHUP)
