@@ -70,3 +70,12 @@ def test_the_pages_are_sound():
     r = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", *pages], capture_output=True,
                        text=True)
     assert r.returncode == 0, r.stdout
+
+
+def test_the_routes_of_jobs_are_described():
+    """Those of the store itself are in the OpenAPI document, which a test of its own holds."""
+    rows = (tarn.ROOT / "src" / "app" / "job_routes.c").read_text()
+    paths = re.findall(r'^    \{"(/[^"]+)"', rows, re.M)
+    document = (tarn.ROOT / "doc" / "jobs.md").read_text()
+    assert len(paths) >= 13
+    assert [p for p in paths if p not in document] == []
