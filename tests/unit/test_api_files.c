@@ -173,6 +173,23 @@ static void a_directory_in_use_is_refused(void **state)
     ta_data_dir_close(&dir);
 }
 
+/* Leaves the file's content (named by the seal at its end, persist/seal.h) without its last n bytes. */
+static void cut_content(const char *path, uint64_t n)
+{
+    unsigned char seal[48];
+    uint64_t content = 0;
+    FILE *f = fopen(path, "r+");
+
+    assert_non_null(f);
+    assert_int_equal(fseek(f, -(long)sizeof(seal), SEEK_END), 0);
+    assert_int_equal(fread(seal, 1, sizeof(seal), f), sizeof(seal));
+    assert_memory_equal(seal, "TARNSUM1", 8);
+    for (int i = 7; i >= 0; i--)
+        content = content << 8 | seal[8 + i];
+    assert_int_equal(ftruncate(fileno(f), (off_t)(content - n)), 0);
+    fclose(f);
+}
+
 static void of_a_cut_file_the_good_part_is_restored(void **state)
 {
     struct site *site = *state;
@@ -184,15 +201,28 @@ static void of_a_cut_file_the_good_part_is_restored(void **state)
         tarn_checkpoint(site->store, site->dir, TARN_FORMAT_BINARY, INT64_MAX, NULL, NULL),
         TARN_OK);
     checkpoint_path(site, path, sizeof(path));
-    FILE *f = fopen(path, "r+");
-    assert_non_null(f);
-    assert_int_equal(fseek(f, 0, SEEK_END), 0);
-    assert_int_equal(ftruncate(fileno(f), ftell(f) - 10 * 4 - 4),
-                     0); /* ten values, n of children */
-    fclose(f);
+    cut_content(path, 10 * 4 + 4); /* ten values, n of children */
     assert_int_equal(tarn_restore(other, site->dir, &files, NULL), TARN_OK);
     assert_int_equal(files.n_damaged, 1);
     assert_int_equal(files.n_samples, N - 10);
+    tarn_close(other);
+}
+
+static void a_file_that_lost_only_its_checksums_is_restored_whole(void **state)
+{
+    struct site *site = *state;
+    struct tarn_store *other = new_store();
+    struct tarn_files files;
+    char path[256];
+
+    assert_int_equal(
+        tarn_checkpoint(site->store, site->dir, TARN_FORMAT_BINARY, INT64_MAX, NULL, NULL),
+        TARN_OK);
+    checkpoint_path(site, path, sizeof(path));
+    cut_content(path, 0);
+    assert_int_equal(tarn_restore(other, site->dir, &files, NULL), TARN_OK);
+    assert_int_equal(files.n_samples, N);
+    assert_int_equal(compare(site, other, as_binary32), N);
     tarn_close(other);
 }
 
@@ -238,6 +268,7 @@ int main(void)
         TEST(a_checkpoint_has_what_lies_before_its_boundary),
         TEST(a_directory_in_use_is_refused),
         TEST(of_a_cut_file_the_good_part_is_restored),
+        TEST(a_file_that_lost_only_its_checksums_is_restored_whole),
         TEST(checkpoints_become_an_archive),
         TEST(what_cannot_be_written_is_told),
     };
