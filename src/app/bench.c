@@ -125,6 +125,7 @@ int ta_bench_run(const struct ta_bench_target *target, const char *method, const
                                 .path = path,
                                 .connections = (unsigned)target->connections,
                                 .body_max = body_max,
+                                .pace_ns = target->pace_ns,
                                 .patience_ms = PATIENCE_MS,
                                 .alloc = &ta_heap};
     struct ta_bench_process before, after;

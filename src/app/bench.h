@@ -10,6 +10,7 @@
 struct ta_bench_target {
     const char *url, *token, *cluster;
     int64_t connections, server_pid;
+    int64_t pace_ns; /* between the begins of two requests; 0: as fast as they are answered */
     bool is_json;
 };
 

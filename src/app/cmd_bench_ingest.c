@@ -1,5 +1,5 @@
 /* cmd_bench_ingest.c - `tarn bench ingest`: what collectors of many nodes send, as fast as it is
- * taken. One POST per host and interval, all series of the node in it, in the same order. */
+ * taken or at a rate. One POST per host and interval, all series of the node in it, in the same order. */
 #include "app/bench.h"
 #include "app/command.h"
 #include "base/clock.h"
@@ -11,7 +11,7 @@ enum { BODY_MAX = 16 << 20, SERIES_OF_NODE = 68, SERIES_PER_THREAD = 8 };
 
 struct values {
     struct ta_bench_target target;
-    int64_t hosts, series, interval_ns, ticks, from_s, seed;
+    int64_t hosts, series, interval_ns, ticks, from_s, seed, rate;
     bool print_config;
 };
 
@@ -58,6 +58,13 @@ static const struct ta_option rows[] = {
      .rule = ">0",
      .default_ = "1",
      .help = "of the values: equal seeds send equal bytes"},
+    {.name = "rate",
+     .kind = TA_OPT_INT,
+     .offset = AT(rate),
+     .arg = "N",
+     .rule = ">0",
+     .help = "samples a second, latency from when each request was due; as fast as it is taken, if "
+             "not given"},
     {.name = "print-config",
      .kind = TA_OPT_SWITCH,
      .offset = AT(print_config),
@@ -111,13 +118,18 @@ static int print_config(const struct load *l, int64_t interval_s, struct ta_err 
 static int send_all(const struct values *v, struct load *l, struct ta_err *err)
 {
     size_t bytes = l->fleet.layout.n_columns * sizeof(double);
+    struct ta_bench_target target = v->target;
     char path[1024];
 
+    if (v->rate > 0) { /* at least 1 ns: 0 would be no pace */
+        target.pace_ns = (int64_t)l->fleet.layout.n_columns * 1000000000 / v->rate;
+        target.pace_ns += target.pace_ns == 0;
+    }
     l->values = ta_alloc(&ta_heap, bytes);
     if (!l->values)
         return ta_fail(err, TA_ENOMEM, "no memory for the values of a node");
     snprintf(path, sizeof(path), "/api/write?cluster=%.255s", v->target.cluster);
-    int r = ta_bench_run(&v->target, "POST", path, BODY_MAX, &l->source, &l->work, err);
+    int r = ta_bench_run(&target, "POST", path, BODY_MAX, &l->source, &l->work, err);
     ta_release(&ta_heap, l->values, bytes);
     return r;
 }

@@ -7,6 +7,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -42,7 +43,8 @@ struct pump {
     int loop;
     struct connection *at;
     unsigned n, n_busy;
-    bool is_dry; /* the source has no more */
+    bool is_dry;    /* the source has no more */
+    int64_t due_ns; /* paced: when the next request is to begin */
     char block[READ_BYTES];
 };
 
@@ -151,7 +153,9 @@ static int begin(struct pump *p, struct connection *c, struct ta_err *err)
         return ta_fail(err, r, "a request is larger than %zu bytes", conf->body_max + HEAD_MAX);
     c->sent = 0;
     c->is_busy = true;
-    c->begun_ns = ta_mono_ns(&ta_clock_system);
+    /* A request that had to wait for a free connection is late by that too. */
+    c->begun_ns = conf->pace_ns > 0 ? p->due_ns : ta_mono_ns(&ta_clock_system);
+    p->due_ns += conf->pace_ns;
     ta_http_answer_init(&c->answer);
     p->n_busy++;
     p->out->bytes_sent += c->body.len;
@@ -204,7 +208,50 @@ static int read_some(struct pump *p, struct connection *c, struct ta_err *err)
         if (r < 0)
             return r;
     }
-    return begin(p, c, err);
+    return p->conf->pace_ns > 0 ? TA_OK : begin(p, c, err);
+}
+
+static bool waits_for_due(const struct pump *p)
+{
+    return p->conf->pace_ns > 0 && !p->is_dry && p->n_busy < p->n;
+}
+
+static int begin_due(struct pump *p, struct ta_err *err)
+{
+    int r = TA_OK;
+
+    for (unsigned i = 0; r == TA_OK && i < p->n; i++) {
+        if (!waits_for_due(p) || ta_mono_ns(&ta_clock_system) < p->due_ns)
+            break;
+        if (!p->at[i].is_busy)
+            r = begin(p, &p->at[i], err);
+    }
+    return r;
+}
+
+/* Events as of epoll_wait; 0 also when a request is due. */
+static int wait_for_events(struct pump *p, struct epoll_event events[static EVENTS])
+{
+    if (!waits_for_due(p))
+        return epoll_wait(p->loop, events, EVENTS, SILENCE_MS);
+    struct pollfd any = {.fd = p->loop, .events = POLLIN};
+    int64_t left = p->due_ns - ta_mono_ns(&ta_clock_system);
+    struct timespec ts = {0};
+    if (left > 0)
+        ts = (struct timespec){left / 1000000000, left % 1000000000};
+    (void)ppoll(&any, 1, &ts, NULL); /* milliseconds would be too coarse */
+    return epoll_wait(p->loop, events, EVENTS, 0);
+}
+
+/* The server closed a connection that waited for its next request. */
+static int reopen(struct pump *p, struct connection *c, struct ta_err *err)
+{
+    close(c->fd);
+    c->fd = -1;
+    int r = open_connection(p, c, err);
+    if (r == TA_OK)
+        watch(p, c, EPOLLIN);
+    return r;
 }
 
 static int loop(struct pump *p, struct ta_err *err)
@@ -212,10 +259,11 @@ static int loop(struct pump *p, struct ta_err *err)
     struct epoll_event events[EVENTS];
     int r = TA_OK;
 
-    while (r == TA_OK && p->n_busy > 0) {
-        int n = epoll_wait(p->loop, events, EVENTS, SILENCE_MS);
+    while (r == TA_OK && (p->n_busy > 0 || waits_for_due(p))) {
+        bool is_paced = waits_for_due(p);
+        int n = wait_for_events(p, events);
 
-        if (n == 0)
+        if (n == 0 && !is_paced)
             return ta_fail(err, TA_EIO, "%s port %s is silent for %d s", p->host, p->port,
                            SILENCE_MS / 1000);
         for (int i = 0; r == TA_OK && i < n; i++) {
@@ -225,7 +273,11 @@ static int loop(struct pump *p, struct ta_err *err)
                 r = write_some(p, c, err);
             if (r == TA_OK && (events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR)) && c->is_busy)
                 r = read_some(p, c, err);
+            else if (r == TA_OK && !c->is_busy && waits_for_due(p))
+                r = reopen(p, c, err);
         }
+        if (r == TA_OK)
+            r = begin_due(p, err);
     }
     return r;
 }
@@ -284,7 +336,8 @@ int ta_pump_run(const struct ta_pump_conf *conf, struct ta_pump_source *source,
     p->loop = -1;
     int r = start(p, err);
     int64_t begun = ta_mono_ns(&ta_clock_system);
-    for (unsigned i = 0; r == TA_OK && i < p->n; i++)
+    p->due_ns = begun;
+    for (unsigned i = 0; r == TA_OK && conf->pace_ns == 0 && i < p->n; i++)
         r = begin(p, &p->at[i], err);
     if (r == TA_OK)
         r = loop(p, err);

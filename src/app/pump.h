@@ -1,8 +1,8 @@
 /* pump.h - keeps a number of HTTP connections busy: the client of the benchmarks.
  *
  * One thread, its own sockets, keep-alive, one request under way per connection. Bodies are pulled
- * from a source of requests whenever a connection is free. Plain HTTP/1.1 only: what is measured
- * is the server, and this costs a fraction of it.
+ * from a source of requests whenever a connection is free, or paced, one in so many ns. Plain
+ * HTTP/1.1 only: what is measured is the server, and this costs a fraction of it.
  */
 #ifndef TARN_APP_PUMP_H
 #define TARN_APP_PUMP_H
@@ -25,7 +25,8 @@ struct ta_pump_conf {
     const char *path;          /* "/api/write?cluster=c" */
     const char *authorization; /* "Bearer ..." or NULL */
     unsigned connections;
-    size_t body_max;     /* bytes */
+    size_t body_max; /* bytes */
+    int64_t pace_ns; /* from one request's begin to the next one's; 0: whenever one is answered */
     int64_t patience_ms; /* how long a server that refuses connections is tried */
     struct ta_alloc *alloc;
 };
@@ -34,7 +35,7 @@ struct ta_pump_result {
     uint64_t requests, bad;         /* bad: answered with another status than 200 */
     uint64_t bytes_sent, bytes_got; /* bodies */
     int64_t wall_ns;
-    struct ta_histogram latency_us; /* first byte out to last byte in */
+    struct ta_histogram latency_us; /* first byte out, paced: when it was due, to last byte in */
     char first_bad[200];            /* status and beginning of the first bad answer */
 };
 

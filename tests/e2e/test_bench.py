@@ -41,6 +41,15 @@ def test_ingest_stores_every_line_and_query_finds_them(fleet):
     assert r.returncode == 0 and "50 queries" in r.stdout
 
 
+def test_a_paced_load_takes_its_time(fleet):
+    r = tarn.run("bench", "ingest", "--url", fleet.url, "--hosts", 4, "--ticks", 5, "--json",
+                 "--rate", 580 * 20)
+    assert r.returncode == 0, r.stderr
+    report = json.loads(r.stdout)
+    assert report["requests"] == 20 and report["lines"] == 20 * 580
+    assert report["wall_s"] >= 0.95  # the last is due 19/20 s after the first
+
+
 def test_many_connections_are_served_at_once(fleet):
     r = tarn.run("bench", "ingest", "--url", fleet.url, "--hosts", 1000, "--series", 76,
                  "--ticks", 2, "--connections", 1000, "--json")
