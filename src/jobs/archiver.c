@@ -39,6 +39,7 @@ struct ta_archiver {
     uint64_t n_wakes;   /* guarded by lock */
     unsigned n_working; /* guarded by lock */
     atomic_bool give_up;
+    int64_t began_ns; /* monotonic; of the start, not of the thread's first turn */
 
     /* One worker at a time looks for a job, so that no two take the same; held over that one query,
      * and by nobody else. */
@@ -341,8 +342,8 @@ static void *tend(void *self)
         int (*run)(struct worker *w, struct ta_err *err);
         int64_t period_s, last_ns;
     } duties[] = {{count, COUNT_S, 0},
-                  {durations, a->conf.duration_s, ta_mono_ns(a->conf.clock)},
-                  {footprints, a->conf.footprint_s, ta_mono_ns(a->conf.clock)}};
+                  {durations, a->conf.duration_s, a->began_ns},
+                  {footprints, a->conf.footprint_s, a->began_ns}};
 
     do {
         int64_t now_ns = ta_mono_ns(a->conf.clock);
@@ -421,6 +422,7 @@ int ta_archiver_start(struct ta_archiver **out, const struct ta_archiver_conf *c
         return ta_fail(err, TA_ENOMEM, "no memory for the archiver");
     a->conf = *conf;
     a->conf.hook.stop = &a->give_up;
+    a->began_ns = ta_mono_ns(conf->clock);
     init_locks(a);
     a->n_workers = conf->workers;
     r = open_worker(a, &a->tender, "running jobs", conf->workers, tend, err);
