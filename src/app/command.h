@@ -33,6 +33,7 @@ extern const struct ta_command ta_cmd_job_archive_import;
 extern const struct ta_command ta_cmd_job_archive_migrate;
 extern const struct ta_command ta_cmd_job_archive_compress;
 extern const struct ta_command ta_cmd_job_archive_remove;
+extern const struct ta_command ta_cmd_job_archive_redo;
 extern const struct ta_command ta_cmd_inspect;
 extern const struct ta_command ta_cmd_query;
 extern const struct ta_command ta_cmd_top;

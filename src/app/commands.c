@@ -21,6 +21,7 @@ const struct ta_command *const ta_commands[] = {
     &ta_cmd_job_archive_migrate,
     &ta_cmd_job_archive_compress,
     &ta_cmd_job_archive_remove,
+    &ta_cmd_job_archive_redo,
     &ta_cmd_rule_cleaner_run,
     &ta_cmd_rule_cleaner_list,
     &ta_cmd_rule_cleaner_explain,

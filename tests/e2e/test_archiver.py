@@ -163,6 +163,50 @@ def test_a_job_is_archived_again_when_asked(tmp_path):
         assert answer.status == 422 and "does not have all of its data any more" in answer.text
 
 
+def redo(site, *args):
+    return tarn.run("job-archive", "redo", "--config", str(site.server.path), *args)
+
+
+def test_the_command_redo_archives_a_job_beside_the_running_server(tmp_path):
+    site = Site(tmp_path)
+    with site.server:
+        site.feed()
+        site.end_jobs(4001, 2)
+        site.wait([4001, 4002])
+        (tmp_path / "archive" / "c" / "4" / "001" / str(site.start_s) / "meta.json").unlink()
+        done = redo(site, "99", "1")
+        assert (done.returncode, done.stdout) == (1, "1 jobs to archive, 1 refused\n")
+        assert "there is no job with id 99" in done.stderr
+        site.wait([4001])
+        site.check_whole(4001)
+        with site.database() as db:
+            db.execute("UPDATE job SET monitoring_status = 2")
+        done = redo(site, "--failed", "--json")
+        assert (done.returncode, json.loads(done.stdout)) == (0, {"toArchive": 2, "refused": 0})
+        site.wait([4001, 4002])
+
+
+def test_the_command_redo_refuses_what_cannot_be_archived_and_changes_nothing_then(tmp_path):
+    site = Site(tmp_path)
+    done = redo(site, "--failed")
+    assert done.returncode == 1 and "main.db" in done.stderr and "No such file" in done.stderr
+    assert not (tmp_path / "job.db").exists()
+    with site.server:
+        site.feed()
+        site.end_jobs(4001, 2)
+        site.wait([4001, 4002])
+    with site.database() as db:
+        db.execute("UPDATE job SET start_time = 1000 WHERE job_id = 4001")
+        db.execute("UPDATE job SET job_state = 'running', monitoring_status = 0 WHERE job_id = 4002")
+    before = site.states()
+    for args, status, why in ((["1"], 1, "does not have all of its data any more"), (["2"], 1, "job 2 is running"),
+                              ([], 2, "or --failed"), (["--failed", "1"], 2, "or --failed"),
+                              (["1", "x"], 2, "x is not the ID of a job"), (["0"], 2, "0 is not the ID of a job")):
+        done = redo(site, *args)
+        assert done.returncode == status and why in done.stderr, (args, done)
+    assert site.states() == before
+
+
 def test_ending_a_job_over_rest_archives_it(tmp_path):
     site = Site(tmp_path)
     with site.server as s:
