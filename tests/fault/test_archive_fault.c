@@ -19,7 +19,7 @@ enum { HOSTS = 3, BEFORE_S = 1800000000 };
 
 /* What is printed at the end: how much was tried and that nothing went wrong. */
 static struct {
-    unsigned runs, early_deletes, lost, doubled;
+    unsigned runs, full_disks, no_inodes, kills, early_deletes, lost, doubled;
 } count;
 
 /* The layout of the running test. */
@@ -183,6 +183,7 @@ static void a_kill_at_every_call_is_survived(void **state)
         make(&mem, &want);
         was_killed = run_killed(&mem, n);
         ta_vfs_mem_kill(&mem);
+        count.kills += was_killed;
         check_stopped(&mem);
         check_rerun(&mem, &want);
         ta_vfs_mem_done(&mem);
@@ -235,6 +236,7 @@ static void full_disks_of_every_size_are_survived(void **state)
         assert_int_equal(mem.vfs.space(&mem.vfs, ".", &space, NULL), TA_OK);
         mem.capacity = space.total_bytes - space.free_bytes + extra;
         is_full = archive(&mem.vfs, &ta_heap) < 0;
+        count.full_disks += is_full;
         check_stopped(&mem);
         mem.capacity = 0;
         check_rerun(&mem, &want);
@@ -250,7 +252,7 @@ static void exhausted_inodes_are_survived(void **state)
         struct arc_rows want;
         make(&mem, &want);
         mem.inodes_max = mem.n_inodes + extra;
-        (void)archive(&mem.vfs, &ta_heap);
+        count.no_inodes += archive(&mem.vfs, &ta_heap) < 0;
         check_stopped(&mem);
         mem.inodes_max = 0;
         check_rerun(&mem, &want);
@@ -261,9 +263,10 @@ static void exhausted_inodes_are_survived(void **state)
 static int print_count(void **state)
 {
     (void)state;
-    printf(
-        "count: archive runs stopped=%u early_delete=%u rows_lost=%u rows_twice=%u retried_ok=%u\n",
-        count.runs, count.early_deletes, count.lost, count.doubled, count.runs);
+    printf("count: archive runs on the VFS stopped=%u (full disks %u, no inodes %u, kills %u) "
+           "early_delete=%u rows_lost=%u rows_twice=%u retried_ok=%u\n",
+           count.runs, count.full_disks, count.no_inodes, count.kills, count.early_deletes,
+           count.lost, count.doubled, count.runs);
     return 0;
 }
 
