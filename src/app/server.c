@@ -1,6 +1,7 @@
 #include "app/server.h"
 
 #include "ingest/ingest.h"
+#include "jobs/node_retention.h"
 #include "net/jwt.h"
 #include "rest/client.h"
 
@@ -8,6 +9,8 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <unistd.h>
+
+static const int64_t OLD_STATES_S = 2 * 86400;
 
 enum {
     PEM_MAX = 1 << 20, /* bytes of a certificate chain or key */
@@ -299,6 +302,25 @@ static int start_nats(struct ta_server *s, struct ta_err *err)
     return ta_nats_inputs_start(&s->nats, s->config, &common, &ta_vfs_posix, err);
 }
 
+/* Nodes report every minute and nothing takes their states away by itself: a year of 1,500 nodes is 788 million rows. */
+static void warn_of_old_states(struct ta_server *s)
+{
+    const struct ta_sql_options options = {.path = s->config->main.db, .cache_bytes = 1 << 20};
+    struct ta_sql sql = {0};
+    struct ta_err err = {0};
+    int r = ta_sql_open(&sql, &options, &err);
+
+    if (r >= 0)
+        r = ta_node_states_are_old(&sql, ta_now_s(s->clock) - OLD_STATES_S, &err);
+    ta_sql_done(&sql);
+    if (r < 0)
+        ta_logf(s->log, TA_LOG_WARN, "main.db: looking for old states of nodes: %s", err.text);
+    else if (r > 0)
+        ta_logf(s->log, TA_LOG_WARN,
+                "main.db: has states of nodes that are older than two days, and they stay until "
+                "`tarn retention nodes` runs");
+}
+
 /* The database is opened here and not before privileges are dropped: it is written. */
 static int start_jobs(struct ta_server *s, struct ta_err *err)
 {
@@ -316,7 +338,11 @@ static int start_jobs(struct ta_server *s, struct ta_err *err)
     if (!s->config->main.db[0])
         return TA_OK;
     r = ta_job_desk_open(&s->jobs, &place, s->config->main.db, err);
-    return r < 0 ? r : ta_job_desk_start(&s->jobs, err);
+    if (r >= 0)
+        r = ta_job_desk_start(&s->jobs, err);
+    if (r >= 0)
+        warn_of_old_states(s);
+    return r;
 }
 
 int ta_server_start(struct ta_server *s, struct ta_err *err)
