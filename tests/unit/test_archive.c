@@ -3,6 +3,7 @@
 #include "archive/archive.h"
 #include "archive/scope.h"
 #include "io/vfs_mem.h"
+#include "persist/seal.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -146,6 +147,69 @@ static void a_damaged_file_is_set_aside_and_the_rest_goes_on(void **state)
     assert_int_equal(r.damaged, 2);
     assert_int_equal(arc_tree_count(&mem.vfs, "ck", "fritz", ".corrupt"), 2);
     assert_int_equal(arc_tree_count(&mem.vfs, "ck", "fritz", ".bin"), 0);
+}
+
+/* A checksummed file of one series; its bytes of content. */
+static uint64_t put_sealed(const char *path, enum ta_tree_format format)
+{
+    static char buf[TA_TREE_BUFFER];
+    static struct ta_seal seal;
+    static const double values[] = {1, 2, 3, 4, 5};
+    enum { N = sizeof(values) / sizeof(values[0]), FROM_S = 1699990000 };
+    struct ta_tree_writer w;
+    struct ta_file *file = NULL;
+    uint64_t bytes;
+
+    assert_int_equal(
+        ta_open(&mem.vfs, path, TA_OPEN_READ | TA_OPEN_WRITE | TA_OPEN_CREATE, 0644, &file, NULL),
+        TA_OK);
+    assert_int_equal(
+        ta_tree_begin(&w, format, file, buf, sizeof(buf), FROM_S, FROM_S + N * 60, NULL), TA_OK);
+    ta_tree_seal(&w, &seal);
+    assert_int_equal(ta_tree_metric(&w, TA_STR("load"), 60, FROM_S, N, NULL), TA_OK);
+    assert_int_equal(ta_tree_values(&w, values, N, NULL), TA_OK);
+    assert_int_equal(ta_tree_end(&w, &bytes, NULL), TA_OK);
+    assert_int_equal(ta_close(&file, NULL), TA_OK);
+    return seal.at;
+}
+
+static void flip(const char *path, uint64_t at)
+{
+    struct ta_file *file = NULL;
+    unsigned char byte;
+
+    assert_int_equal(ta_open(&mem.vfs, path, TA_OPEN_READ | TA_OPEN_WRITE, 0, &file, NULL), TA_OK);
+    assert_int_equal(ta_pread_full(file, &byte, 1, at, NULL), 1);
+    byte ^= 0x10;
+    assert_int_equal(ta_pwrite_full(file, &byte, 1, at, NULL), TA_OK);
+    assert_int_equal(ta_close(&file, NULL), TA_OK);
+}
+
+static void
+a_flipped_bit_anywhere_below_a_seal_is_set_aside_and_costs_no_row_elsewhere(void **state)
+{
+    static const char *const path[] = {[TA_TREE_BIN] = "ck/fritz/n0001/1699990000.bin",
+                                       [TA_TREE_JSON] = "ck/fritz/n0001/1699990000.json"};
+    struct ta_archive_conf conf = conf_for(1800000000);
+    static const enum ta_tree_format formats[] = {TA_TREE_BIN, TA_TREE_JSON};
+
+    for (size_t i = 0; i < 2; i++) {
+        uint64_t content = 1;
+        for (uint64_t at = 0; at < content; at++) {
+            struct arc_rows want = {0};
+            (void)teardown(state);
+            assert_int_equal(setup(state), 0);
+            arc_tree_make(&mem.vfs, "ck", "fritz", 2, &want);
+            content = put_sealed(path[formats[i]], formats[i]);
+            flip(path[formats[i]], at);
+            struct ta_archive_result r = archive(&conf);
+            assert_int_equal(r.damaged, 1);
+            assert_int_equal(arc_tree_count(&mem.vfs, "ck", "fritz", ".corrupt"), 1);
+            assert_int_equal(arc_tree_count(&mem.vfs, "ck", "fritz", ""), 1);
+            assert_rows("fritz", &want);
+        }
+        assert_true(content > 40);
+    }
 }
 
 static void kept_sources_stay_and_foreign_files_too(void **state)
@@ -304,6 +368,7 @@ int main(void)
         TEST(files_that_overlap_give_each_row_once),
         TEST(a_second_run_of_the_same_time_takes_another_name),
         TEST(a_damaged_file_is_set_aside_and_the_rest_goes_on),
+        TEST(a_flipped_bit_anywhere_below_a_seal_is_set_aside_and_costs_no_row_elsewhere),
         TEST(kept_sources_stay_and_foreign_files_too),
         TEST(hosts_without_a_value_lose_their_files_and_make_no_rows),
         TEST(delete_mode_only_deletes),
