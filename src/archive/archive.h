@@ -58,7 +58,7 @@ struct ta_archive_conf {
     bool (*is_kept)(void *data, struct ta_str cluster, struct ta_str host);
     void *kept_data;
     bool keep;      /* leave the sources: running again archives them again */
-    bool plain;     /* values PLAIN: 12-15 % larger, for readers without byte-stream-split */
+    bool plain;     /* values PLAIN: 12-16 % larger, for readers without byte-stream-split */
     int zstd_level; /* 0 = 1 */
     size_t memory;  /* bytes; 0 = TA_ARCHIVE_MEMORY_DEFAULT */
     unsigned dir_mode, file_mode; /* 0 = 0755, 0644 */
