@@ -1,4 +1,5 @@
 /* job_call_list.c - asking for jobs, and for the nodes in use (spec: archiver 3.1, 3.6). */
+#include "app/archive_reader.h"
 #include "app/job_call_int.h"
 
 #include "io/json_write.h"
@@ -146,14 +147,49 @@ static bool limit_to_user(struct ta_job_call *c, struct ta_job_filter *filter)
 
 struct listing {
     struct ta_json_writer w;
+    struct ta_archive_reader *archive; /* NULL: there is none */
 };
 
+/* Statistics are in the archive alone. One job that cannot be read there is no error of the list. */
 static int put_job(void *self, const struct ta_job *job, struct ta_err *err)
 {
+    const struct ta_job_address at = {job->cluster, job->job_id, job->start_time};
     struct listing *l = self;
-    int e = ta_job_write(&l->w, job);
+    struct ta_job shown = *job, archived = {0};
+    struct ta_err why = {0};
+    int found = TA_OK;
+
+    if (l->archive && job->monitoring_status == TA_JOB_ARCHIVED) {
+        found = ta_archive_reader_meta(l->archive, &at, &archived, &why);
+        if (found >= 0)
+            shown.statistics = archived.statistics;
+    }
+    ta_job_write_open(&l->w, &shown);
+    if (found < 0)
+        ta_json_member_str(&l->w, "statisticsError", ta_str(why.text));
+
+    int e = ta_json_put_object_end(&l->w);
 
     return e < 0 ? ta_fail(err, e, "the page is too large: ask for fewer items") : TA_OK;
+}
+
+/* The archive, too, is there for this call alone. */
+static int list(struct ta_job_call *c, struct ta_repository *r, const struct list_request *q,
+                struct listing *l, struct ta_err *why)
+{
+    const struct ta_archiving *archiving = c->place->archiving;
+    struct ta_archive_reader archive;
+
+    if (!archiving || !archiving->archiver)
+        return ta_repository_list(r, &q->filter, &q->wish, put_job, l, why);
+    ta_archive_reader_init(&archive, archiving, c->place->bytes_max, c->place->alloc);
+    l->archive = &archive;
+
+    int e = ta_repository_list(r, &q->filter, &q->wish, put_job, l, why);
+
+    l->archive = NULL;
+    ta_archive_reader_done(&archive);
+    return e;
 }
 
 void job_call_list(struct ta_job_call *c, struct ta_repository *r)
@@ -163,7 +199,7 @@ void job_call_list(struct ta_job_call *c, struct ta_repository *r)
                              .wish = {.viewer = &viewer, .now_s = ta_now_s(c->place->clock)},
                              .page = 1};
     struct ta_err why = {0};
-    struct listing l;
+    struct listing l = {0};
 
     if (!read_query(c, &q) || !limit_to_user(c, &q.filter))
         return;
@@ -177,7 +213,7 @@ void job_call_list(struct ta_job_call *c, struct ta_repository *r)
     ta_json_put_key(&l.w, "jobs");
     ta_json_put_array(&l.w);
 
-    int e = ta_repository_list(r, &q.filter, &q.wish, put_job, &l, &why);
+    int e = list(c, r, &q, &l, &why);
 
     if (e < 0) {
         job_fail(c, e, "listing jobs failed", &why);

@@ -184,6 +184,8 @@ int ta_job_read_member(struct ta_job *job, enum ta_job_key key, struct ta_str js
 /* Writes the object with the reference's keys, order and omissions; numbers in the shortest form
  * that reads back equal. No line feed. Returns the writer's error. */
 int ta_job_write(struct ta_json_writer *w, const struct ta_job *job);
+/* The same with the object left open, for members that the reference does not have. */
+int ta_job_write_open(struct ta_json_writer *w, const struct ta_job *job);
 int ta_job_write_member(struct ta_json_writer *w, const struct ta_job *job, enum ta_job_key key);
 
 /* Holds a job that was read against the rules of the reference's schema of job metadata

@@ -157,7 +157,7 @@ static bool is_empty(const struct ta_job *job, const struct job_key *k)
     }
 }
 
-int ta_job_write(struct ta_json_writer *w, const struct ta_job *job)
+int ta_job_write_open(struct ta_json_writer *w, const struct ta_job *job)
 {
     ta_json_put_object(w);
     for (unsigned i = 0; i < TA_JOB_KEYS; i++) {
@@ -166,5 +166,11 @@ int ta_job_write(struct ta_json_writer *w, const struct ta_job *job)
         ta_json_put_key(w, ta_job_keys[i].name);
         ta_job_write_member(w, job, (enum ta_job_key)i);
     }
+    return w->error;
+}
+
+int ta_job_write(struct ta_json_writer *w, const struct ta_job *job)
+{
+    ta_job_write_open(w, job);
     return ta_json_put_object_end(w);
 }

@@ -77,6 +77,28 @@ def test_the_recorded_session_replays_but_for_what_is_listed(tmp_path):
     assert len(STEPS) == 56
 
 
+def test_lists_have_the_statistics_that_the_archive_has(tmp_path):
+    """As recorded; a job whose metadata are gone says so, and the others are still listed."""
+    with tarn.Server(tmp_path, conf(tmp_path)) as s:
+        for step in sorted(STEPS[:28], key=lambda step: 0.5 if step["step"] == 2 else step["step"]):
+            s.request(step["method"], step["path"], step["request"].encode() or None)
+    archive(tmp_path)
+    shutil.copytree(DATA / "archiver" / "archive", tmp_path / "archive")
+    (tmp_path / "archive" / "version.txt").write_text("3\n")
+    kept = {**conf(tmp_path), "archive": {"kind": "file", "path": str(tmp_path / "archive")}}
+    wanted = {j["jobId"]: j["statistics"] for step in STEPS if step["step"] in (30, 31)
+              for j in json.loads(step["response"])["jobs"]}
+    assert sum(bool(w) for w in wanted.values()) >= 3
+    with tarn.Server(tmp_path, kept) as s:
+        listed = {j["jobId"]: j for j in s.request("GET", "/api/jobs/").json()["jobs"]}
+        assert {i: listed[i]["statistics"] for i in wanted} == wanted
+        assert not any("statisticsError" in listed[i] for i in wanted)
+        (tmp_path / "archive" / "fritz" / "5" / "001" / "1700000000" / "meta.json").unlink()
+        again = {j["jobId"]: j for j in s.request("GET", "/api/jobs/").json()["jobs"]}
+        assert again[5001]["statistics"] is None and again[5001]["statisticsError"]
+        assert again[5002] == listed[5002]
+
+
 def test_the_rows_after_the_session_are_those_of_the_reference(tmp_path):
     with tarn.Server(tmp_path, conf(tmp_path)) as s:
         for step in sorted(STEPS[:51], key=lambda step: 0.5 if step["step"] == 2 else step["step"]):
