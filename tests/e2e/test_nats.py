@@ -17,7 +17,7 @@ nats = nats_site.needed()
 GOLDEN = tarn.ROOT / "tests" / "data" / "nats"
 
 
-def until(condition, deadline_s=5, what="the condition"):
+def until(condition, deadline_s=tarn.DEADLINE_S, what="the condition"):
     end = time.monotonic() + deadline_s
     while True:
         value = condition()
