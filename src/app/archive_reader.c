@@ -60,20 +60,33 @@ static int open_archive(struct ta_archive_reader *a, struct ta_err *err)
     return ta_backend_open_files(&a->backend, &ta_vfs_posix, c->path, &options, a->alloc, err);
 }
 
-int ta_archive_reader_meta(struct ta_archive_reader *a, const struct ta_job_address *at,
-                           struct ta_job *out, struct ta_err *err)
+/* Once, whatever comes of it. */
+static int be_open(struct ta_archive_reader *a, struct ta_err *err)
 {
     if (!a->backend && !a->failed) {
         int r = open_archive(a, &a->why);
 
         a->failed = r < 0 ? r : 0;
     }
-    if (a->failed)
-        return ta_fail(err, a->failed, "%s", a->why.text);
+    return a->failed ? ta_fail(err, a->failed, "%s", a->why.text) : TA_OK;
+}
+
+int ta_archive_reader_open_data(struct ta_archive_reader *a, const struct ta_job_address *at,
+                                struct ta_backend_data *out, struct ta_err *err)
+{
+    int r = be_open(a, err);
+
+    return r < 0 ? r : ta_backend_open_data(a->backend, at, out, err);
+}
+
+int ta_archive_reader_meta(struct ta_archive_reader *a, const struct ta_job_address *at,
+                           struct ta_job *out, struct ta_err *err)
+{
+    int r = be_open(a, err);
+
     ta_arena_reset(&a->arena);
-
-    int r = ta_backend_read_meta(a->backend, at, &a->meta, err);
-
+    if (r >= 0)
+        r = ta_backend_read_meta(a->backend, at, &a->meta, err);
     if (r >= 0)
         r = ta_job_read_text(out, ta_buf_view(&a->meta), false, &a->arena, a->alloc, err);
     return r;

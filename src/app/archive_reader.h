@@ -1,4 +1,4 @@
-/* archive_reader.h - metadata of jobs out of the archive that a server's configuration names.
+/* archive_reader.h - documents of jobs out of the archive that a server's configuration names.
  *
  * One belongs to one call and one thread; the archive is opened when the first job is asked for, beside the
  * archiver, whose own stay as they are. Memory: one metadata document and the job decoded from it, each at
@@ -31,5 +31,10 @@ void ta_archive_reader_done(struct ta_archive_reader *a);
  * of backend.h and of ta_job_read_text. */
 int ta_archive_reader_meta(struct ta_archive_reader *a, const struct ta_job_address *at,
                            struct ta_job *out, struct ta_err *err);
+
+/* The job's data, to be closed with ta_backend_close_data(a->backend). TA_ENOTFOUND and the errors of
+ * backend.h. */
+int ta_archive_reader_open_data(struct ta_archive_reader *a, const struct ta_job_address *at,
+                                struct ta_backend_data *out, struct ta_err *err);
 
 #endif

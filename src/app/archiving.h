@@ -26,7 +26,8 @@ struct ta_archiving {
         *buckets;           /* of an archive in a bucket: one for each worker, one for the start */
     size_t n_buckets, room; /* opened, and how many there are */
     char address[300];
-    _Atomic bool giving_up; /* ends transfers under way */
+    _Atomic bool giving_up;     /* ends transfers under way */
+    _Atomic unsigned n_answers; /* with the data of a job, not yet sent to their end */
 };
 
 /* TA_OK without any effect when it is not configured. Borrows all until the stop. */

@@ -16,7 +16,7 @@ struct state {
     atomic_int holders; /* the request, and the desk while it has it */
     atomic_bool is_done;
     bool is_submitted;
-    size_t at; /* of the answer, sent so far */
+    uint64_t at; /* of the answer, sent so far */
 };
 
 static void let_go(struct state *s)
@@ -146,23 +146,40 @@ static int end(struct ta_http_req *req, struct ta_err *err)
         return submit(req, s, err);
     if (!atomic_load(&s->is_done))
         return TA_EAGAIN;
-    if (s->call->answer.len > TA_HTTP_ROOM)
+    if (s->call->file_bytes || s->call->answer.len > TA_HTTP_ROOM)
         return ta_http_reply_stream(req, s->call->status, s->call->content_type);
     return ta_http_reply(req, s->call->status, s->call->content_type,
                          ta_buf_view(&s->call->answer));
 }
 
-static int fill(struct ta_http_req *req, struct ta_buf *room, struct ta_err *err)
+/* From memory, or from a file that was just written: the system has it still, or reads it soon. */
+static int add_piece(const struct ta_job_call *c, uint64_t at, size_t n, struct ta_buf *room,
+                     struct ta_err *err)
 {
-    struct state *s = ta_http_state(req);
-    const struct ta_buf *answer = &s->call->answer;
-    size_t n = answer->len - s->at < TA_HTTP_ROOM ? answer->len - s->at : TA_HTTP_ROOM;
-    int r = ta_buf_add(room, answer->at + s->at, n);
+    int r = ta_buf_reserve(room, n);
 
     if (r < 0)
         return ta_fail(err, r, "no memory for the answer");
+    if (!c->file_bytes)
+        return ta_buf_add(room, c->answer.at + at, n);
+    int64_t got = ta_pread_full(c->file, room->at + room->len, n, at, err);
+    if (got >= 0 && (size_t)got < n)
+        return ta_fail(err, TA_EIO, "the answer's file ends early");
+    room->len += got > 0 ? (size_t)got : 0;
+    return got < 0 ? (int)got : TA_OK;
+}
+
+static int fill(struct ta_http_req *req, struct ta_buf *room, struct ta_err *err)
+{
+    struct state *s = ta_http_state(req);
+    uint64_t all = s->call->file_bytes ? s->call->file_bytes : s->call->answer.len;
+    size_t n = all - s->at < TA_HTTP_ROOM ? (size_t)(all - s->at) : TA_HTTP_ROOM;
+    int r = add_piece(s->call, s->at, n, room, err);
+
+    if (r < 0)
+        return r;
     s->at += n;
-    return s->at < answer->len ? TA_HTTP_MORE : TA_HTTP_END;
+    return s->at < all ? TA_HTTP_MORE : TA_HTTP_END;
 }
 
 static void done(struct ta_http_req *req, enum ta_http_outcome outcome)

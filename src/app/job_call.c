@@ -60,6 +60,10 @@ void ta_job_call_free(struct ta_job_call *c)
 {
     if (!c)
         return;
+    if (c->file)
+        (void)ta_close(&c->file, NULL); /* nothing in it is to be kept */
+    if (c->answers)
+        atomic_fetch_sub(c->answers, 1);
     ta_buf_done(&c->answer);
     ta_buf_done(&c->body);
     ta_arena_done(&c->arena);

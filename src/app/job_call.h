@@ -4,7 +4,8 @@
  * (job_desk.h), and answered from it. Statuses and words are the reference's, but where doc/jobs.md
  * says otherwise.
  *
- * Memory: the body, the answer and an arena, each with its maximum, from the allocator given.
+ * Memory: the body, the answer and an arena, each with its maximum, from the allocator given. An answer with
+ * the data of a job is in a file without a name.
  */
 #ifndef TARN_APP_JOB_CALL_H
 #define TARN_APP_JOB_CALL_H
@@ -12,9 +13,12 @@
 #include "app/clusters.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "io/vfs.h"
 #include "jobs/repository.h"
 #include "net/jwt.h"
 #include "store/store.h"
+
+#include <stdatomic.h>
 
 enum ta_job_verb {
     TA_JOB_START,
@@ -58,6 +62,9 @@ struct ta_job_call {
     int status;
     const char *content_type; /* NULL: none */
     struct ta_buf answer;
+    struct ta_file *file; /* holds the answer instead, when file_bytes > 0 */
+    uint64_t file_bytes;
+    _Atomic unsigned *answers; /* counts such files while this is one */
 };
 
 /* `own_only` from /userapi. The strings are copied. TA_ENOMEM. */

@@ -38,6 +38,8 @@ bool job_is_api(const struct ta_job_call *c); /* its only role, or no tokens at 
 void job_call_start(struct ta_job_call *c, struct ta_repository *r);
 void job_call_stop(struct ta_job_call *c, struct ta_repository *r);
 void job_call_list(struct ta_job_call *c, struct ta_repository *r);
+/* The job with its data, as all-metrics wants it. */
+void job_call_data(struct ta_job_call *c, const struct ta_job *job);
 void job_call_get(struct ta_job_call *c, struct ta_repository *r);
 void job_call_used_nodes(struct ta_job_call *c, struct ta_repository *r);
 void job_call_edit_meta(struct ta_job_call *c, struct ta_repository *r);

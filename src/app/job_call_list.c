@@ -242,10 +242,6 @@ void job_call_get(struct ta_job_call *c, struct ta_repository *r)
 
     if (!job_read_row(c, &row) || !limit_to_user(c, &filter))
         return;
-    if (ta_str_is(ta_uri_param(c->query, TA_STR("all-metrics")), "true")) {
-        job_refuse(c, 501, "metric data of jobs are not served here: ask /api/load");
-        return;
-    }
 
     int e = ta_repository_get(r, row, &wish, &c->arena, &job, &why);
 
@@ -257,6 +253,10 @@ void job_call_get(struct ta_job_call *c, struct ta_repository *r)
         job_fail(c, e, "finding job failed", &why);
     if (e < 0)
         return;
+    if (ta_str_is(ta_uri_param(c->query, TA_STR("all-metrics")), "true")) {
+        job_call_data(c, &job);
+        return;
+    }
     ta_json_writer_init(&w, &c->answer);
     ta_json_put_object(&w);
     ta_json_put_key(&w, "Meta");

@@ -1,6 +1,7 @@
 """Jobs over REST: the recorded session, repetitions, tokens, and what a kill leaves."""
 
 import concurrent.futures
+import gzip
 import json
 import pathlib
 import shutil
@@ -79,13 +80,7 @@ def test_the_recorded_session_replays_but_for_what_is_listed(tmp_path):
 
 def test_lists_have_the_statistics_that_the_archive_has(tmp_path):
     """As recorded; a job whose metadata are gone says so, and the others are still listed."""
-    with tarn.Server(tmp_path, conf(tmp_path)) as s:
-        for step in sorted(STEPS[:28], key=lambda step: 0.5 if step["step"] == 2 else step["step"]):
-            s.request(step["method"], step["path"], step["request"].encode() or None)
-    archive(tmp_path)
-    shutil.copytree(DATA / "archiver" / "archive", tmp_path / "archive")
-    (tmp_path / "archive" / "version.txt").write_text("3\n")
-    kept = {**conf(tmp_path), "archive": {"kind": "file", "path": str(tmp_path / "archive")}}
+    kept = kept_archive(tmp_path)
     wanted = {j["jobId"]: j["statistics"] for step in STEPS if step["step"] in (30, 31)
               for j in json.loads(step["response"])["jobs"]}
     assert sum(bool(w) for w in wanted.values()) >= 3
@@ -97,6 +92,84 @@ def test_lists_have_the_statistics_that_the_archive_has(tmp_path):
         again = {j["jobId"]: j for j in s.request("GET", "/api/jobs/").json()["jobs"]}
         assert again[5001]["statistics"] is None and again[5001]["statisticsError"]
         assert again[5002] == listed[5002]
+
+
+def kept_archive(tmp_path):
+    """The recorded jobs in the database and in an archive; the configuration that names both."""
+    with tarn.Server(tmp_path, conf(tmp_path)) as s:
+        for step in sorted(STEPS[:28], key=lambda step: 0.5 if step["step"] == 2 else step["step"]):
+            s.request(step["method"], step["path"], step["request"].encode() or None)
+    archive(tmp_path)
+    shutil.copytree(DATA / "archiver" / "archive", tmp_path / "archive")
+    (tmp_path / "archive" / "version.txt").write_text("3\n")
+    return {**conf(tmp_path), "archive": {"kind": "file", "path": str(tmp_path / "archive")}}
+
+
+def document(place):
+    packed = place / "data.json.gz"
+    return json.loads(gzip.decompress(packed.read_bytes()) if packed.exists()
+                      else (place / "data.json").read_bytes())
+
+
+def test_an_archived_job_comes_with_the_data_of_the_archive(tmp_path):
+    kept = kept_archive(tmp_path)
+    with tarn.Server(tmp_path, kept) as s:
+        jobs = [j for j in s.request("GET", "/api/jobs/?items-per-page=100").json()["jobs"]
+                if j.get("monitoringStatus") == 3]
+        assert len(jobs) >= 3
+        for job in jobs:
+            i = job["jobId"]
+            place = tmp_path / "archive" / job["cluster"] / str(i // 1000) / f"{i % 1000:03}" / str(job["startTime"])
+            answer = s.request("GET", f"/api/jobs/{job['id']}?all-metrics=true")
+            assert answer.status == 200 and answer.header("Content-Type") == "application/json"
+            assert answer.json()["Data"] == document(place)
+            assert answer.json()["Meta"]["jobId"] == i
+            assert s.request("GET", f"/api/jobs/{job['id']}").json()["Data"] is None
+        assert not list(tmp_path.rglob(".job-answer"))
+
+
+def test_damaged_or_missing_data_are_an_error_that_says_so_and_no_half_answer(tmp_path):
+    kept = kept_archive(tmp_path)
+    with tarn.Server(tmp_path, kept) as s:
+        job = next(j for j in s.request("GET", "/api/jobs/").json()["jobs"] if j["jobId"] == 5001)
+        path = f"/api/jobs/{job['id']}?all-metrics=true"
+        place = tmp_path / "archive" / "fritz" / "5" / "001" / "1700000000"
+        data = next(p for p in place.iterdir() if p.name.startswith("data.json"))
+        whole = data.read_bytes()
+        for broken in whole[:len(whole) // 2], whole[:40] + b"\x00" * 8 + whole[48:]:
+            data.write_bytes(broken)
+            answer = s.request("GET", path)
+            assert answer.status == 500 and "data failed" in answer.json()["error"]
+        data.unlink()
+        assert s.request("GET", path).status == 500
+        data.write_bytes(whole)
+        assert s.request("GET", path).status == 200
+
+
+def test_sixteen_answers_that_nobody_takes_are_the_most(tmp_path):
+    kept = kept_archive(tmp_path)
+    place = tmp_path / "archive" / "fritz" / "5" / "001" / "1700000000"
+    data = document(place)
+    series = next(iter(next(iter(data.values())).values()))["series"]
+    series[0]["data"] = [1.25] * 4_000_000  # 20 MB: more than sockets hold
+    for old in place.glob("data.json*"):
+        old.unlink()
+    (place / "data.json.gz").write_bytes(gzip.compress(json.dumps(data).encode(), 1))
+    with tarn.Server(tmp_path, kept) as s:
+        job = next(j for j in s.request("GET", "/api/jobs/").json()["jobs"] if j["jobId"] == 5001)
+        path = f"/api/jobs/{job['id']}?all-metrics=true"
+        waiting = [s.connect() for _ in range(16)]
+        for c in waiting:
+            c.request("GET", path)
+        answers = [c.getresponse() for c in waiting]
+        assert [a.status for a in answers] == [200] * 16
+        assert s.request("GET", path).status == 503
+        assert json.loads(answers[0].read())["Data"] == data
+        for c in waiting:
+            c.close()
+        until = time.monotonic() + tarn.DEADLINE_S
+        while s.request("GET", path).status == 503:
+            assert time.monotonic() < until
 
 
 def test_the_rows_after_the_session_are_those_of_the_reference(tmp_path):
