@@ -6,6 +6,7 @@ import urllib.request
 
 import pytest
 import tarn
+import test_jobs
 from browser import Keys, PHONE, address, browser, chromium, demo_cluster  # noqa: F401
 from job_stub import Front, HOSTILE as HOSTILE_USER, START
 from test_auth import Issuer
@@ -342,6 +343,22 @@ def test_a_running_job_is_found_from_the_start_page_with_the_values_of_the_store
         assert s.request("POST", "/api/jobs/stop_job/", json.dumps(stop)).status == 200
         browser.run("location.hash = '#/jobs?state=failed'")
         browser.until("document.querySelector('tbody .state.failed')", "its end")
+        assert browser.console() == []
+
+
+def test_an_archived_job_is_drawn_from_the_archive_of_the_server(tmp_path, browser):
+    with tarn.Server(tmp_path, test_jobs.kept_archive(tmp_path)) as s:
+        job = next(j for j in s.request("GET", "/api/jobs/").json()["jobs"] if j["jobId"] == 5001)
+        data = s.request("GET", f"/api/jobs/{job['id']}?all-metrics=true").json()["Data"]
+        lines = {m: [x for x in at["node"]["series"] if any(v is not None for v in x["data"])]
+                 for m, at in data.items() if "node" in at}
+        browser.open(address(s, f"#/job/{job['id']}"))
+        browser.until(f"document.querySelectorAll('.canvas').length === {len(lines)}", "a plot of each metric")
+        for metric, of in lines.items():
+            points = sum(v is not None for x in of for v in x["data"])
+            browser.until(f"[...document.querySelectorAll('section.plot')].some(p => p.querySelector('h2').textContent.startsWith('{metric}')"
+                          f" && p.querySelector('.canvas[data-lines=\"{len(of)}\"][data-points=\"{points}\"]'))", metric)
+        assert all(m in browser.text() for m in job["statistics"])
         assert browser.console() == []
 
 
