@@ -66,7 +66,7 @@ TESTS     := $(TEST_SRC:%.c=$(BUILD)/%)
 BENCH_SRC := $(wildcard tests/bench/bench_*.c)
 BENCHES   := $(BENCH_SRC:%.c=$(BUILD)/%)
 FUZZ_SRC  := $(wildcard tests/fuzz/fuzz_*.c)
-ALL_SRC   := $(LIB_SRC) $(APP_SRC) $(SUP_SRC) $(TEST_SRC) $(BENCH_SRC) $(FUZZ_SRC) $(wildcard examples/*.c)
+ALL_SRC   := $(LIB_SRC) $(APP_SRC) $(SUP_SRC) $(TEST_SRC) $(BENCH_SRC) $(FUZZ_SRC) $(wildcard examples/*.c tests/e2e/*.c)
 
 .DEFAULT_GOAL := all
 .PHONY: all config tests test check bench fuzz soak install deb rpm clean format check-layers check-headers \
