@@ -30,6 +30,7 @@ struct ta_rest_client {
     char *head; /* header and trailer lines, NUL-separated "name: value" */
     size_t head_len;
     bool is_running, is_paused, has_head, is_done;
+    bool is_head_whole; /* its last line, the empty one, has come */
     CURLcode result;
     char words[CURL_ERROR_SIZE];
 };
@@ -70,12 +71,16 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg)
     size_t bytes = size * n;
     size_t len = bytes;
 
-    if (bytes >= 5 && memcmp(p, "HTTP/", 5) == 0)
+    if (bytes >= 5 && memcmp(p, "HTTP/", 5) == 0) {
         c->head_len = 0;
+        c->is_head_whole = false;
+    }
     while (len > 0 && (p[len - 1] == '\n' || p[len - 1] == '\r'))
         len--;
-    if (len == 0)
+    if (len == 0) {
+        c->is_head_whole = true;
         return bytes;
+    }
     if (len + 1 > TA_REST_HEADER_BYTES_MAX - c->head_len) {
         ta_fail(&c->first, TA_ERANGE, "answer's header is larger than %d bytes",
                 TA_REST_HEADER_BYTES_MAX);
@@ -253,14 +258,27 @@ static void set_options(struct ta_rest_client *c, const struct ta_rest_request *
     curl_easy_setopt(e, CURLOPT_HTTPHEADER, c->headers);
 }
 
+static bool has_asked(const struct ta_rest_client *c)
+{
+    long bytes = 0;
+
+    return curl_easy_getinfo(c->easy, CURLINFO_REQUEST_SIZE, &bytes) == CURLE_OK && bytes > 0;
+}
+
 /* The request's failure in words: an error of ours (upload source, header limit) comes first. */
 static int failed(struct ta_rest_client *c, struct ta_err *err)
 {
     if (!c->first.code) {
+        /* libcurl calls an answer that is no HTTP an unsupported protocol, as it does a URL. */
+        bool is_url = c->result == CURLE_URL_MALFORMAT ||
+                      (c->result == CURLE_UNSUPPORTED_PROTOCOL && !has_asked(c));
+
         if (c->result == CURLE_ABORTED_BY_CALLBACK)
             ta_fail(&c->first, TA_ECANCELED, "request canceled");
-        else if (c->result == CURLE_URL_MALFORMAT || c->result == CURLE_UNSUPPORTED_PROTOCOL)
+        else if (is_url)
             ta_fail(&c->first, TA_EINVAL, "not a usable URL");
+        else if (c->result == CURLE_OK)
+            ta_fail(&c->first, TA_EIO, "the answer ends within its head");
         else if (c->result == CURLE_OUT_OF_MEMORY)
             ta_fail(&c->first, TA_ENOMEM, "HTTP request");
         else
@@ -324,7 +342,8 @@ static int wait_for_head(struct ta_rest_client *c, struct ta_err *err)
         turn(c);
     if (c->is_done && (c->result != CURLE_OK || c->first.code) && c->len == 0)
         return failed(c, err);
-    return TA_OK;
+    /* libcurl takes a connection that is closed there for the end of an empty answer. */
+    return c->is_head_whole ? TA_OK : failed(c, err);
 }
 
 int ta_rest_begin(struct ta_rest_client *c, const struct ta_rest_request *req,
@@ -334,7 +353,7 @@ int ta_rest_begin(struct ta_rest_client *c, const struct ta_rest_request *req,
 
     ta_rest_end(c);
     c->at = c->len = c->head_len = 0;
-    c->is_paused = c->has_head = c->is_done = false;
+    c->is_paused = c->has_head = c->is_done = c->is_head_whole = false;
     c->result = CURLE_OK;
     c->first = (struct ta_err){0};
     c->words[0] = 0;

@@ -214,7 +214,10 @@ static void a_connection_that_ends_early_is_an_error_not_an_end(void **state)
     (void)state;
     cut_short_by("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello");
     cut_short_by("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n");
+    cut_short_by("HTTP/1.1 200 OK\r\nContent-Le");
+    cut_short_by("HTTP/1.1 200 OK\r\n");
     cut_short_by("");
+    cut_short_by("this is no HTTP\r\n\r\n");
 }
 
 static void trailers_are_readable_after_the_body(void **state)
