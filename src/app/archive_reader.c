@@ -5,9 +5,9 @@
 #include <string.h>
 
 void ta_archive_reader_init(struct ta_archive_reader *a, const struct ta_archiving *archiving,
-                            size_t bytes_max, struct ta_alloc *alloc)
+                            const char *spool, size_t bytes_max, struct ta_alloc *alloc)
 {
-    *a = (struct ta_archive_reader){.archiving = archiving, .alloc = alloc};
+    *a = (struct ta_archive_reader){.archiving = archiving, .alloc = alloc, .spool_name = spool};
     ta_buf_init(&a->meta, alloc, bytes_max);
     ta_arena_init(&a->arena, alloc, bytes_max);
 }
@@ -27,7 +27,7 @@ static int open_bucket(struct ta_archive_reader *a, const struct ta_backend_opti
     const struct ta_conf_archive *c = &config->archive;
 
     snprintf(a->address, sizeof(a->address), "s3://%s", c->bucket); /* its length was checked */
-    snprintf(a->spool, sizeof(a->spool), "%s/.archive-read", a->archiving->directory);
+    snprintf(a->spool, sizeof(a->spool), "%s/%s", a->archiving->directory, a->spool_name);
 
     const struct ta_bucket_conf conf = {.address = a->address,
                                         .endpoint = c->endpoint,

@@ -17,14 +17,16 @@ struct ta_archive_reader {
     int failed;                 /* < 0: why it cannot be opened, which is not tried again */
     struct ta_err why;
     char address[300];
+    const char *spool_name;
     char spool[4096 + 32];
     struct ta_buf meta;
     struct ta_arena arena;
 };
 
-/* Borrows archiving, whose archiver runs, and alloc. */
+/* Borrows archiving, whose archiver runs, and alloc. `spool`: the name, a static string, of a file beside the
+ * database that a bucket's client has to itself; each thread gives its own. */
 void ta_archive_reader_init(struct ta_archive_reader *a, const struct ta_archiving *archiving,
-                            size_t bytes_max, struct ta_alloc *alloc);
+                            const char *spool, size_t bytes_max, struct ta_alloc *alloc);
 void ta_archive_reader_done(struct ta_archive_reader *a);
 
 /* The job's metadata, borrowed until the next call. TA_ENOTFOUND: it is not in the archive; else the errors

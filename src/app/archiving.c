@@ -188,9 +188,10 @@ int ta_archiving_start(struct ta_archiving *a, const struct ta_config *config,
                        struct ta_err *err)
 {
     *a = (struct ta_archiving){.config = config, .safe = safe, .clock = clock};
+    if (config->main.db[0])
+        find_directory(a);
     if (!config->main.db[0] || !config->has_archive)
         return TA_OK;
-    find_directory(a);
     int r = ready_database(config->main.db, err);
     if (r >= 0)
         r = read_rules(a, config->tarn.archiver.tag_rules, err);

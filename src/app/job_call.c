@@ -1,6 +1,8 @@
 /* job_call.c - making a call, reading its body, giving its answer. */
 #include "app/job_call_int.h"
 
+#include "app/archiving.h"
+
 #include "io/json_write.h"
 #include "net/http.h"
 
@@ -15,6 +17,7 @@ static const struct {
     [TA_JOB_STOP] = {"stop_job", job_call_stop},
     [TA_JOB_LIST] = {"jobs", job_call_list},
     [TA_JOB_GET] = {"job", job_call_get},
+    [TA_JOB_DATA] = {"job", job_call_data},
     [TA_JOB_USED_NODES] = {"used_nodes", job_call_used_nodes},
     [TA_JOB_EDIT_META] = {"edit_meta", job_call_edit_meta},
     [TA_JOB_TAG] = {"tag_job", job_call_tag},
@@ -300,6 +303,8 @@ const struct ta_cluster *job_cluster(const struct ta_job_call *c, struct ta_str 
 {
     const struct ta_clusters *all = c->place->clusters;
 
+    if (all->n == 0 && c->place->archiving)
+        all = &c->place->archiving->clusters;
     for (size_t i = 0; i < all->n; i++)
         if (ta_str_eq(all->at[i]->name, name))
             return all->at[i];

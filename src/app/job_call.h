@@ -25,6 +25,7 @@ enum ta_job_verb {
     TA_JOB_STOP,
     TA_JOB_LIST,
     TA_JOB_GET,
+    TA_JOB_DATA, /* as GET, with its metrics */
     TA_JOB_USED_NODES,
     TA_JOB_EDIT_META,
     TA_JOB_TAG,
@@ -43,6 +44,7 @@ struct ta_job_place {
     const struct ta_clusters *clusters;
     struct ta_store *store;
     struct ta_archiving *archiving; /* is told of jobs that have ended; NULL: nobody */
+    const atomic_bool *stop;        /* true: what takes long is given up */
     struct ta_clock *clock;
     struct ta_log *log;
     struct ta_alloc *alloc;

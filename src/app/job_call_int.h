@@ -29,6 +29,17 @@ bool job_read_row(struct ta_job_call *c, int64_t *out);
 /* A decimal number, or the words of the reference's parser in `why`. */
 int job_parse_i64(struct ta_str text, int64_t *out, struct ta_err *why);
 
+/* Cuts the next pair off the query and decodes it into the arena: 1 = there, 0 = no more, -1 = it has been
+ * refused. */
+int job_query_pair(struct ta_job_call *c, struct ta_str *rest, struct ta_str *name,
+                   struct ta_str *value);
+
+/* A job that this token may see. TA_ENOTFOUND; TA_EDENIED: it has been refused; TA_E... */
+int job_get(struct ta_job_call *c, struct ta_repository *r, int64_t row, struct ta_job *out,
+            struct ta_err *why);
+/* The one in the path. False: it has been refused. */
+bool job_find(struct ta_job_call *c, struct ta_repository *r, struct ta_job *out);
+
 struct ta_job_viewer job_viewer(const struct ta_job_call *c);
 /* May they give tags of that scope? */
 bool job_may_tag(const struct ta_job_call *c, struct ta_str scope);
@@ -38,8 +49,7 @@ bool job_is_api(const struct ta_job_call *c); /* its only role, or no tokens at 
 void job_call_start(struct ta_job_call *c, struct ta_repository *r);
 void job_call_stop(struct ta_job_call *c, struct ta_repository *r);
 void job_call_list(struct ta_job_call *c, struct ta_repository *r);
-/* The job with its data, as all-metrics wants it. */
-void job_call_data(struct ta_job_call *c, const struct ta_job *job);
+void job_call_data(struct ta_job_call *c, struct ta_repository *r);
 void job_call_get(struct ta_job_call *c, struct ta_repository *r);
 void job_call_used_nodes(struct ta_job_call *c, struct ta_repository *r);
 void job_call_edit_meta(struct ta_job_call *c, struct ta_repository *r);

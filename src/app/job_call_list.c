@@ -114,21 +114,28 @@ static bool decode(struct ta_job_call *c, struct ta_str *text)
     return true;
 }
 
+int job_query_pair(struct ta_job_call *c, struct ta_str *rest, struct ta_str *name,
+                   struct ta_str *value)
+{
+    while (rest->len) {
+        *value = cut(rest, '&');
+        if (!value->len)
+            continue;
+        *name = cut(value, '=');
+        return decode(c, name) && decode(c, value) ? 1 : -1;
+    }
+    return 0;
+}
+
 static bool read_query(struct ta_job_call *c, struct list_request *q)
 {
-    struct ta_str rest = c->query;
+    struct ta_str rest = c->query, name, value;
+    int more;
 
-    while (rest.len) {
-        struct ta_str value = cut(&rest, '&');
-        struct ta_str name;
-
-        if (!value.len)
-            continue;
-        name = cut(&value, '=');
-        if (!decode(c, &name) || !decode(c, &value) || !read_pair(c, q, name, value))
+    while ((more = job_query_pair(c, &rest, &name, &value)) > 0)
+        if (!read_pair(c, q, name, value))
             return false;
-    }
-    return true;
+    return more == 0;
 }
 
 /* False: this user sees no jobs at all. */
@@ -182,7 +189,8 @@ static int list(struct ta_job_call *c, struct ta_repository *r, const struct lis
 
     if (!archiving || !archiving->archiver)
         return ta_repository_list(r, &q->filter, &q->wish, put_job, l, why);
-    ta_archive_reader_init(&archive, archiving, c->place->bytes_max, c->place->alloc);
+    ta_archive_reader_init(&archive, archiving, ".archive-read", c->place->bytes_max,
+                           c->place->alloc);
     l->archive = &archive;
 
     int e = ta_repository_list(r, &q->filter, &q->wish, put_job, l, why);
@@ -230,33 +238,47 @@ void job_call_list(struct ta_job_call *c, struct ta_repository *r)
     c->content_type = "application/json";
 }
 
-void job_call_get(struct ta_job_call *c, struct ta_repository *r)
+int job_get(struct ta_job_call *c, struct ta_repository *r, int64_t row, struct ta_job *out,
+            struct ta_err *why)
 {
     struct ta_job_viewer viewer = job_viewer(c);
     struct ta_job_wish wish = {.viewer = &viewer, .now_s = ta_now_s(c->place->clock)};
     struct ta_job_filter filter = {0};
+
+    if (!limit_to_user(c, &filter))
+        return TA_EDENIED;
+
+    int e = ta_repository_get(r, row, &wish, &c->arena, out, why);
+
+    if (e >= 0 && filter.user.at && !ta_str_eq(out->user, filter.user))
+        e = ta_fail(why, TA_ENOTFOUND, "sql: no rows in result set");
+    return e;
+}
+
+bool job_find(struct ta_job_call *c, struct ta_repository *r, struct ta_job *out)
+{
     struct ta_err why = {0};
-    struct ta_json_writer w;
-    struct ta_job job;
     int64_t row;
 
-    if (!job_read_row(c, &row) || !limit_to_user(c, &filter))
-        return;
+    if (!job_read_row(c, &row))
+        return false;
 
-    int e = ta_repository_get(r, row, &wish, &c->arena, &job, &why);
+    int e = job_get(c, r, row, out, &why);
 
-    if (e >= 0 && filter.user.at && !ta_str_eq(job.user, filter.user))
-        e = ta_fail(&why, TA_ENOTFOUND, "sql: no rows in result set");
     if (e == TA_ENOTFOUND)
         job_refuse(c, 422, "finding job with db id %" PRId64 " failed: %s", row, why.text);
-    else if (e < 0)
+    else if (e < 0 && e != TA_EDENIED)
         job_fail(c, e, "finding job failed", &why);
-    if (e < 0)
+    return e >= 0;
+}
+
+void job_call_get(struct ta_job_call *c, struct ta_repository *r)
+{
+    struct ta_json_writer w;
+    struct ta_job job;
+
+    if (!job_find(c, r, &job))
         return;
-    if (ta_str_is(ta_uri_param(c->query, TA_STR("all-metrics")), "true")) {
-        job_call_data(c, &job);
-        return;
-    }
     ta_json_writer_init(&w, &c->answer);
     ta_json_put_object(&w);
     ta_json_put_key(&w, "Meta");

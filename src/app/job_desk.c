@@ -29,14 +29,17 @@ static void *run(void *self)
     return NULL;
 }
 
-static bool only_asks(enum ta_job_verb verb)
+static struct ta_desk_line *line_of(struct ta_job_desk *d, enum ta_job_verb verb)
 {
-    return verb == TA_JOB_LIST || verb == TA_JOB_GET || verb == TA_JOB_USED_NODES;
+    if (verb == TA_JOB_DATA)
+        return &d->data;
+    return verb == TA_JOB_LIST || verb == TA_JOB_GET || verb == TA_JOB_USED_NODES ? &d->ask
+                                                                                  : &d->change;
 }
 
 int ta_job_desk_submit(struct ta_job_desk *d, struct ta_desk_item *item)
 {
-    struct ta_desk_line *l = only_asks(item->call->verb) ? &d->ask : &d->change;
+    struct ta_desk_line *l = line_of(d, item->call->verb);
     int r = TA_OK;
 
     pthread_mutex_lock(&l->lock);
@@ -84,13 +87,17 @@ int ta_job_desk_open(struct ta_job_desk *d, const struct ta_job_place *place, co
     int r;
 
     *d = (struct ta_job_desk){.place = *place, .is_open = true};
+    d->place.stop = &d->is_ending;
     line_init(&d->change);
     line_init(&d->ask);
+    line_init(&d->data);
     r = ta_job_desk_prepare(path, false, err);
     if (r == TA_OK)
         r = ta_repository_open(&d->change.repository, &options, place->alloc, err);
     if (r == TA_OK)
         r = ta_repository_open(&d->ask.repository, &options, place->alloc, err);
+    if (r == TA_OK)
+        r = ta_repository_open(&d->data.repository, &options, place->alloc, err);
     if (r < 0)
         ta_job_desk_close(d);
     return r;
@@ -108,7 +115,9 @@ int ta_job_desk_start(struct ta_job_desk *d, struct ta_err *err)
 {
     int r = line_start(&d->change, err);
 
-    return r < 0 ? r : line_start(&d->ask, err);
+    if (r >= 0)
+        r = line_start(&d->ask, err);
+    return r < 0 ? r : line_start(&d->data, err);
 }
 
 static void line_stop(struct ta_desk_line *l)
@@ -127,8 +136,10 @@ void ta_job_desk_stop(struct ta_job_desk *d)
 {
     if (!d->is_open)
         return;
+    atomic_store(&d->is_ending, true);
     line_stop(&d->change);
     line_stop(&d->ask);
+    line_stop(&d->data);
 }
 
 static void line_done(struct ta_desk_line *l)
@@ -145,5 +156,6 @@ void ta_job_desk_close(struct ta_job_desk *d)
     ta_job_desk_stop(d);
     line_done(&d->change);
     line_done(&d->ask);
+    line_done(&d->data);
     *d = (struct ta_job_desk){0};
 }

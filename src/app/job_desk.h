@@ -1,8 +1,8 @@
 /* job_desk.h - threads that carry out calls about jobs, so that no HTTP worker waits for a disk.
  *
- * Two, each with a connection of its own: what changes something is done by one, in the order in which
- * it came, so that the start of a job is stored before its stop; what only asks is done by the other,
- * so that long lists delay no change. What waits is bounded: one call more is refused.
+ * Three, each with a connection of its own: what changes something is done by one, in the order in which
+ * it came, so that the start of a job is stored before its stop; what only asks is done by the second,
+ * so that long lists delay no change; and the third reads the metrics of jobs, which takes longest. What waits is bounded: one call more is refused.
  */
 #ifndef TARN_APP_JOB_DESK_H
 #define TARN_APP_JOB_DESK_H
@@ -34,7 +34,8 @@ struct ta_desk_line {
 struct ta_job_desk {
     struct ta_job_place place;
     bool is_open;
-    struct ta_desk_line change, ask;
+    atomic_bool is_ending; /* what takes long is given up */
+    struct ta_desk_line change, ask, data;
 };
 
 /* Makes the tables in a new database and checks those of another one, or, with may_upgrade, brings them up to
@@ -46,7 +47,7 @@ int ta_job_desk_open(struct ta_job_desk *d, const struct ta_job_place *place, co
 int ta_job_desk_start(struct ta_job_desk *d, struct ta_err *err);
 /* TA_EAGAIN: too many wait; TA_ECANCELED: the desk stops. Else `done` will be called. */
 int ta_job_desk_submit(struct ta_job_desk *d, struct ta_desk_item *item);
-/* Carries out what waits and ends the threads. */
+/* Carries out what waits, but for the metrics of jobs, and ends the threads. */
 void ta_job_desk_stop(struct ta_job_desk *d);
 void ta_job_desk_close(struct ta_job_desk *d); /* fine on a zeroed struct */
 

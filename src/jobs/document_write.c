@@ -13,12 +13,27 @@ enum {
 
 _Static_assert(VALUES_AT_ONCE *(TA_FIXED_MAX + 1) < DRAIN, "values fit behind a full half");
 
+static void begin(struct ta_document_writer *w, struct ta_alloc *alloc)
+{
+    ta_buf_init(&w->buf, alloc, BUFFER);
+    ta_json_writer_init(&w->json, &w->buf);
+    if (w->form == TA_DOCUMENT_TREE)
+        ta_json_put_object(&w->json);
+    else
+        ta_json_put_array(&w->json);
+}
+
 void ta_document_init(struct ta_document_writer *w, struct ta_sink *sink, struct ta_alloc *alloc)
 {
     *w = (struct ta_document_writer){.sink = sink};
-    ta_buf_init(&w->buf, alloc, BUFFER);
-    ta_json_writer_init(&w->json, &w->buf);
-    ta_json_put_object(&w->json);
+    begin(w, alloc);
+}
+
+void ta_document_init_part(struct ta_document_writer *w, struct ta_sink *sink,
+                           enum ta_document_form form, struct ta_alloc *alloc)
+{
+    *w = (struct ta_document_writer){.sink = sink, .form = form, .is_part = true};
+    begin(w, alloc);
 }
 
 void ta_document_done(struct ta_document_writer *w)
@@ -47,20 +62,35 @@ static int step(struct ta_document_writer *w, struct ta_err *err)
 
 int ta_document_metric(struct ta_document_writer *w, struct ta_str name, struct ta_err *err)
 {
-    ta_json_put_key_str(&w->json, name);
-    ta_json_put_object(&w->json);
+    w->metric = name;
+    if (w->form == TA_DOCUMENT_TREE) {
+        ta_json_put_key_str(&w->json, name);
+        ta_json_put_object(&w->json);
+    }
     return step(w, err);
 }
 
 int ta_document_metric_end(struct ta_document_writer *w, struct ta_err *err)
 {
-    ta_json_put_object_end(&w->json);
+    if (w->form == TA_DOCUMENT_TREE)
+        ta_json_put_object_end(&w->json);
     return step(w, err);
+}
+
+static void put_names(struct ta_document_writer *w)
+{
+    ta_json_member_str(&w->json, "name", w->metric);
+    ta_json_member_z(&w->json, "scope", w->scope);
 }
 
 int ta_document_scope(struct ta_document_writer *w, const char *name, struct ta_err *err)
 {
-    ta_json_put_key(&w->json, name);
+    w->scope = name;
+    if (w->form != TA_DOCUMENT_TREE)
+        ta_json_put_object(&w->json);
+    if (w->form == TA_DOCUMENT_LABELLED)
+        put_names(w);
+    ta_json_put_key(&w->json, w->form == TA_DOCUMENT_TREE ? name : "metric");
     ta_json_put_object(&w->json);
     return step(w, err);
 }
@@ -70,6 +100,10 @@ int ta_document_scope_end(struct ta_document_writer *w, int64_t timestep_s, stru
     ta_json_put_array_end(&w->json);
     ta_json_member_i64(&w->json, "timestep", timestep_s);
     ta_json_put_object_end(&w->json);
+    if (w->form == TA_DOCUMENT_NAMED)
+        put_names(w);
+    if (w->form != TA_DOCUMENT_TREE)
+        ta_json_put_object_end(&w->json);
     return step(w, err);
 }
 
@@ -164,8 +198,11 @@ int ta_document_values(struct ta_document_writer *w, const double *v, size_t n, 
 
 int ta_document_finish(struct ta_document_writer *w, struct ta_err *err)
 {
-    ta_json_put_object_end(&w->json);
-    if (w->json.error == TA_OK)
+    if (w->form == TA_DOCUMENT_TREE)
+        ta_json_put_object_end(&w->json);
+    else
+        ta_json_put_array_end(&w->json);
+    if (w->json.error == TA_OK && !w->is_part)
         w->json.error = ta_buf_byte(&w->buf, '\n');
     int r = step(w, err);
     return r < 0 ? r : drain(w, err);

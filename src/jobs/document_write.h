@@ -10,6 +10,9 @@
  * (spec: job-archive 4) Numbers have two decimals as in the reference: statistics and statistics
  * series those of the double, data those of the nearest binary32. What is no finite number is null.
  *
+ * The same metrics may stand in a list instead, as answers have them: TA_DOCUMENT_NAMED and _LABELLED.
+ * (spec: archiver 3.1)
+ *
  * Knows no order: metrics and scopes come as the caller gives them. Memory: one buffer of 64 KiB.
  */
 #ifndef TARN_JOBS_DOCUMENT_WRITE_H
@@ -19,8 +22,18 @@
 #include "io/stream.h"
 #include "query/values.h"
 
+enum ta_document_form {
+    TA_DOCUMENT_TREE,    /* as above */
+    TA_DOCUMENT_NAMED,   /* [{"metric":{...},"name":"<metric>","scope":"<scope>"}, ...] */
+    TA_DOCUMENT_LABELLED /* [{"name":"<metric>","scope":"<scope>","metric":{...}}, ...] */
+};
+
 struct ta_document_writer {
     struct ta_sink *sink;
+    enum ta_document_form form;
+    bool is_part;         /* something of the caller's goes on behind it: no line feed at the end */
+    struct ta_str metric; /* open; the caller's */
+    const char *scope;
     struct ta_buf buf;
     struct ta_json_writer json;
     bool is_series;   /* values are of a series: as binary32 */
@@ -29,9 +42,13 @@ struct ta_document_writer {
 
 /* Borrows the sink. Takes no memory yet. */
 void ta_document_init(struct ta_document_writer *w, struct ta_sink *sink, struct ta_alloc *alloc);
+/* A document of that form in the middle of a larger one. */
+void ta_document_init_part(struct ta_document_writer *w, struct ta_sink *sink,
+                           enum ta_document_form form, struct ta_alloc *alloc);
 void ta_document_done(struct ta_document_writer *w); /* fine on a zeroed struct */
 
-/* Each returns the first error of memory or sink, which sticks; its words are given once. */
+/* Each returns the first error of memory or sink, which sticks; its words are given once. The name of a
+ * metric is borrowed to the end of the metric. */
 int ta_document_metric(struct ta_document_writer *w, struct ta_str name, struct ta_err *err);
 int ta_document_metric_end(struct ta_document_writer *w, struct ta_err *err);
 int ta_document_scope(struct ta_document_writer *w, const char *name, struct ta_err *err);

@@ -97,6 +97,18 @@ static int write_statistics(struct part *p, enum ta_scope scope, const struct ta
     return r;
 }
 
+/* Those that are there already are not made again. */
+static int give_statistics(struct part *p, enum ta_scope scope, const struct ta_survey *survey,
+                           struct ta_err *err)
+{
+    int r =
+        p->d->statistics ? p->d->statistics(p->d->self, p->metric->name, scope, p->w, err) : TA_OK;
+
+    if (r == 0 && survey->n_series >= TA_STAT_SERIES_MIN)
+        r = write_statistics(p, scope, survey, err);
+    return r < 0 ? r : TA_OK;
+}
+
 static int write_scope(struct part *p, enum ta_scope scope, const struct ta_survey *survey,
                        struct ta_err *err)
 {
@@ -104,8 +116,8 @@ static int write_scope(struct part *p, enum ta_scope scope, const struct ta_surv
     struct ta_job_series one;
     int r = ta_document_scope(p->w, ta_scope_name(scope), err);
 
-    if (r >= 0 && survey->n_series >= TA_STAT_SERIES_MIN)
-        r = write_statistics(p, scope, survey, err);
+    if (r >= 0)
+        r = give_statistics(p, scope, survey, err);
     if (r >= 0)
         r = ta_document_unit(p->w, p->metric->unit.base, p->metric->unit.prefix, err);
     if (r >= 0)
@@ -207,11 +219,6 @@ static int write_sums(struct part *p, enum ta_scope from, const struct ta_survey
 
 /* ---- one metric --------------------------------------------------------------------------------- */
 
-static bool is_summed(struct ta_str metric)
-{
-    return ta_str_is(metric, "flops_any") || ta_str_is(metric, "mem_bw");
-}
-
 /* The coarsest scope with series, n_scopes when there is none. */
 static size_t coarsest(const struct part *p)
 {
@@ -238,7 +245,7 @@ static int write_metric(struct part *p, struct ta_err *err)
     for (size_t i = 0; r >= 0 && i < p->n_scopes; i++) {
         if (p->surveys[i].n_series > 0)
             r = write_scope(p, p->scopes[i], &p->surveys[i], err);
-        else if (p->scopes[i] == TA_SCOPE_NODE && is_summed(p->metric->name))
+        else if (p->scopes[i] == TA_SCOPE_NODE && ta_load_is_summed(p->metric->name))
             r = write_sums(p, p->scopes[finer], &p->surveys[finer], err);
     }
     return r < 0 ? r : ta_document_metric_end(p->w, err);
@@ -256,8 +263,7 @@ int ta_job_document_write(const struct ta_job_load *d, struct ta_document_writer
         p->metric = d->metrics[i];
         p->tally = &tallies[i];
         ta_job_tally_init(p->tally);
-        p->n_scopes = ta_load_scopes(p->metric, d->job->subcluster, d->job->num_nodes,
-                                     d->job->num_acc, &d->rules, p->scopes);
+        p->n_scopes = ta_job_load_scopes(d, p->metric, p->scopes);
         r = write_metric(p, err);
     }
     ta_release(d->alloc, p, sizeof(*p));

@@ -32,6 +32,16 @@ int ta_job_load_check(const struct ta_job_load *load, struct ta_err *err)
     return TA_OK;
 }
 
+size_t ta_job_load_scopes(const struct ta_job_load *load, const struct ta_cluster_metric *metric,
+                          enum ta_scope out[TA_LOAD_SCOPES_MAX])
+{
+    const struct ta_job *job = load->job;
+
+    if (load->scopes)
+        return load->scopes(load->self, metric, out);
+    return ta_load_scopes(metric, job->subcluster, job->num_nodes, job->num_acc, &load->rules, out);
+}
+
 struct ta_stats ta_stats_archived(struct ta_stats s)
 {
     s = ta_series_stats(s);
@@ -68,8 +78,7 @@ int ta_job_tally_nodes(const struct ta_job_load *load, struct ta_job_tally *tall
         const struct ta_cluster_metric *m = load->metrics[i];
 
         ta_job_tally_init(&tallies[i]);
-        if (ta_load_scopes(m, load->job->subcluster, load->job->num_nodes, load->job->num_acc,
-                           &load->rules, scopes) > 0)
+        if (ta_job_load_scopes(load, m, scopes) > 0)
             r = tally_metric(load, m->name, &tallies[i], err);
     }
     return r;

@@ -12,6 +12,8 @@
 
 #include <stdatomic.h>
 
+struct ta_document_writer;
+
 struct ta_job_load {
     struct ta_job_source *source;
     const struct ta_job *job;                       /* nodes, accelerators, subcluster */
@@ -22,7 +24,18 @@ struct ta_job_load {
     struct ta_clock *clock;  /* NULL: takes as long as it takes */
     int64_t deadline_ns;     /* of its monotonic time; TA_ERANGE when it is over */
     const atomic_bool *stop; /* true: give up with TA_ECANCELED, within a series; NULL: never */
+    /* Which scopes of a metric are read, as ta_load_scopes; NULL: those that are archived. */
+    size_t (*scopes)(const void *self, const struct ta_cluster_metric *metric,
+                     enum ta_scope out[TA_LOAD_SCOPES_MAX]);
+    /* Writes statistics series that the source has already; 1 = done, 0 = there are none; NULL: never any. */
+    int (*statistics)(const void *self, struct ta_str metric, enum ta_scope scope,
+                      struct ta_document_writer *w, struct ta_err *err);
+    const void *self; /* of both */
 };
+
+/* The scopes of one metric. */
+size_t ta_job_load_scopes(const struct ta_job_load *load, const struct ta_cluster_metric *metric,
+                          enum ta_scope out[TA_LOAD_SCOPES_MAX]);
 
 /* The cluster's metrics sorted by name; the array lives in the arena, NULL = no memory. */
 const struct ta_cluster_metric **ta_metrics_by_name(const struct ta_cluster *cluster,

@@ -1,6 +1,8 @@
 /* store_source.c - see store_source.h. */
 #include "jobs/store_source.h"
 
+#include "jobs/load_plan.h"
+
 #include <math.h>
 #include <stdio.h>
 
@@ -78,6 +80,11 @@ static int source_begin(struct ta_job_source *self, struct ta_str metric, enum t
     end(s);
     s->metric = metric;
     s->scope = ta_str(ta_scope_name(scope));
+    if (s->is_lenient) {
+        const struct ta_cluster_metric *m = ta_cluster_metric(s->cluster, metric);
+
+        s->request.resolution_s = m ? ta_load_resolution(s->resolution_s, m->timestep_s) : 0;
+    }
     s->request.metrics = (struct ta_str_list){&s->metric, 1, true};
     s->request.scopes = (struct ta_str_list){&s->scope, 1, true};
     return ta_fetch_new(&s->fetch, s->store, s->cluster, &s->request, &s->limits, s->alloc, err);
@@ -139,6 +146,7 @@ int ta_store_source_init(struct ta_store_source *s, struct ta_store *store,
                                   .store = store,
                                   .cluster = cluster,
                                   .alloc = alloc,
+                                  .resolution_s = resolution_s,
                                   .limits = limits,
                                   .request = {.kind = TA_FETCH_DATA,
                                               .subcluster = job->subcluster,

@@ -25,7 +25,10 @@ struct ta_store_source {
     struct ta_query_limits limits;
     struct ta_fetch *fetch;
     struct ta_str metric, scope; /* what `request` lists */
-    size_t n_pad;                /* of the open series */
+    int64_t resolution_s;
+    bool
+        is_lenient; /* set after init: metrics whose time step does not fit come as they are stored */
+    size_t n_pad;   /* of the open series */
     struct ta_fetch_series open;
     uint64_t n_errors; /* what could not be had, of all that was begun */
     char error[256];   /* the first */
