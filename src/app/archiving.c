@@ -261,6 +261,15 @@ void ta_archiving_put(struct ta_archiving *a, struct ta_exposition *e)
     ta_expo_counter(e, "tarn_jobs_retried_total", "Failed tries that are repeated.", c.retried);
     ta_expo_counter(e, "tarn_jobs_hooks_failed_total", "Hooks of archived jobs that failed.",
                     c.hooks_failed);
+    ta_expo_gauge(
+        e, "tarn_jobs_edits_waiting",
+        "Archived jobs whose tags or metadata have changed and are not in the archive yet.",
+        (double)c.edits_waiting);
+    ta_expo_counter(e, "tarn_jobs_edits_total",
+                    "Changes of archived jobs written into the archive.", c.edits_written);
+    ta_expo_counter(e, "tarn_jobs_edits_failed_total",
+                    "Failed tries to write changes of archived jobs into the archive.",
+                    c.edits_failed);
     ta_expo_counter(e, "tarn_jobs_archived_bytes_total",
                     "Bytes of data and metadata put into the archive.", c.bytes);
     ta_expo_family(e, "tarn_jobs_archive_seconds_total", "counter",

@@ -1,4 +1,5 @@
 /* job_call_edit.c - metadata, tags and deletion of jobs (spec: archiver 3.1). */
+#include "app/archiving.h"
 #include "app/job_call_int.h"
 
 #include "net/uri.h"
@@ -34,14 +35,23 @@ static bool find_row(struct ta_job_call *c, struct ta_repository *r, const struc
     return false;
 }
 
+/* A changed job may be archived. */
+static void wake(struct ta_job_call *c)
+{
+    if (c->place->archiving)
+        ta_archiving_wake(c->place->archiving);
+}
+
 /* The job after a change of it. */
 static void answer_job(struct ta_job_call *c, struct ta_repository *r, int64_t row, int e,
                        const char *what, const struct ta_job_wish *wish, struct ta_err *why)
 {
     struct ta_job job;
 
-    if (e >= 0)
+    if (e >= 0) {
+        wake(c);
         e = ta_repository_get(r, row, wish, &c->arena, &job, why);
+    }
     if (e >= 0)
         job_reply_job(c, &job);
     else if (e == TA_ENOTFOUND)
@@ -119,6 +129,7 @@ void job_call_drop_tags(struct ta_job_call *c, struct ta_repository *r)
         job_fail(c, (int)n, "removing tags failed", &why);
         return;
     }
+    wake(c);
     if (ta_buf_printf(&c->answer,
                       "Deleted Tags from DB: %" PRId64 " successfull of %zu requested\n", n,
                       given.tags.n) < 0) {

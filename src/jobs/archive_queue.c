@@ -41,7 +41,8 @@ static const char *const texts[TA_ARCHIVE_STATEMENTS] = {
     [TA_ARCHIVE_NOTE] = "INSERT OR REPLACE INTO tarn_archive (job, attempts, not_before, reason) "
                         "SELECT id, ?2, ?3, ?4 FROM job WHERE id = ?1",
     [TA_ARCHIVE_FAIL] = "UPDATE job SET monitoring_status = 2 WHERE id = ?1 AND " WAITS,
-    [TA_ARCHIVE_COUNT] = "SELECT count(*), min(start_time + duration) FROM job WHERE " WAITS,
+    [TA_ARCHIVE_COUNT] = "SELECT count(*), min(start_time + duration), (SELECT count(*) FROM "
+                         "tarn_edit) FROM job WHERE " WAITS,
     [TA_ARCHIVE_STATE] = "SELECT job_state, monitoring_status, start_time FROM job WHERE id = ?1",
     [TA_ARCHIVE_AGAIN] =
         "UPDATE job SET monitoring_status = 1 WHERE id = ?1 AND monitoring_status IN (2, 3) "
@@ -60,6 +61,13 @@ static const char *const texts[TA_ARCHIVE_STATEMENTS] = {
     [TA_ARCHIVE_OVERDUE] =
         "UPDATE job SET job_state = 'failed', duration = walltime WHERE job_state = "
         "'running' AND walltime > 0 AND start_time < ?1 - walltime",
+    [TA_ARCHIVE_NEXT_EDIT] =
+        "SELECT job.id, attempts FROM tarn_edit JOIN job ON job.id = tarn_edit.job WHERE "
+        "monitoring_status = 3 AND job.id > ?1 AND not_before <= ?2 ORDER BY job.id LIMIT 1",
+    [TA_ARCHIVE_REVISION] = "SELECT revision FROM tarn_edit WHERE job = ?1",
+    [TA_ARCHIVE_EDITED] = "DELETE FROM tarn_edit WHERE job = ?1 AND revision = ?2",
+    [TA_ARCHIVE_RETRY_EDIT] =
+        "UPDATE tarn_edit SET attempts = ?2, not_before = ?3, reason = ?4 WHERE job = ?1",
 };
 
 /* ---- statements --------------------------------------------------------------------------------- */
@@ -134,6 +142,19 @@ int ta_archive_finish(struct ta_archive_queue *q, int r, struct ta_err *err)
 
 /* ---- life --------------------------------------------------------------------------------------- */
 
+int ta_archive_queue_tables(struct ta_sql *sql, struct ta_err *err)
+{
+    return ta_sql_run(
+        sql,
+        "CREATE TABLE IF NOT EXISTS tarn_archive (job INTEGER PRIMARY KEY "
+        "REFERENCES job (id) ON DELETE CASCADE, attempts INTEGER NOT NULL, "
+        "not_before INTEGER NOT NULL, reason TEXT NOT NULL);"
+        "CREATE TABLE IF NOT EXISTS tarn_edit (job INTEGER PRIMARY KEY REFERENCES job (id) ON "
+        "DELETE CASCADE, revision INTEGER NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, "
+        "not_before INTEGER NOT NULL DEFAULT 0, reason TEXT NOT NULL DEFAULT '')",
+        err);
+}
+
 int ta_archive_queue_open(struct ta_archive_queue **out, const struct ta_sql_options *options,
                           struct ta_alloc *alloc, struct ta_err *err)
 {
@@ -144,11 +165,7 @@ int ta_archive_queue_open(struct ta_archive_queue **out, const struct ta_sql_opt
     q->alloc = alloc;
     int r = ta_sql_open(&q->sql, options, err);
     if (r >= 0)
-        r = ta_sql_run(&q->sql,
-                       "CREATE TABLE IF NOT EXISTS tarn_archive (job INTEGER PRIMARY KEY "
-                       "REFERENCES job (id) ON DELETE CASCADE, attempts INTEGER NOT NULL, "
-                       "not_before INTEGER NOT NULL, reason TEXT NOT NULL)",
-                       err);
+        r = ta_archive_queue_tables(&q->sql, err);
     if (r < 0) {
         ta_archive_queue_close(q);
         return r;
@@ -192,13 +209,13 @@ static int next_wake(struct ta_archive_queue *q, int64_t now_s, int64_t *out, st
     return r < 0 ? r : 0;
 }
 
-int ta_archive_queue_next(struct ta_archive_queue *q, int64_t now_s, const int64_t *busy,
-                          size_t n_busy, int64_t *out_row, unsigned *out_attempts,
-                          struct ta_err *err)
+int ta_archive_pick(struct ta_archive_queue *q, enum ta_archive_statement which, int64_t now_s,
+                    const int64_t *busy, size_t n_busy, int64_t *out_row, unsigned *out_attempts,
+                    struct ta_err *err)
 {
     int64_t row = INT64_MIN;
     sqlite3_stmt *s = NULL;
-    int r = ta_archive_get(q, TA_ARCHIVE_NEXT, &s, err);
+    int r = ta_archive_get(q, which, &s, err);
 
     while (r >= 0) {
         (void)sqlite3_bind_int64(s, 1, row);
@@ -210,13 +227,22 @@ int ta_archive_queue_next(struct ta_archive_queue *q, int64_t now_s, const int64
         }
         ta_archive_end(s);
         if (r == 0)
-            return next_wake(q, now_s, out_row, err);
+            break;
         if (r > 0 && !is_busy(row, busy, n_busy)) {
             *out_row = row;
             return 1;
         }
     }
     return r;
+}
+
+int ta_archive_queue_next(struct ta_archive_queue *q, int64_t now_s, const int64_t *busy,
+                          size_t n_busy, int64_t *out_row, unsigned *out_attempts,
+                          struct ta_err *err)
+{
+    int r = ta_archive_pick(q, TA_ARCHIVE_NEXT, now_s, busy, n_busy, out_row, out_attempts, err);
+
+    return r == 0 ? next_wake(q, now_s, out_row, err) : r;
 }
 
 /* ---- a job -------------------------------------------------------------------------------------- */
@@ -284,32 +310,51 @@ static int load_column(struct ta_archive_queue *q, sqlite3_stmt *s, int i, struc
     }
 }
 
+/* Room for one more; the list before is left to the arena. */
+static int grow_tags(struct ta_job_tags *tags, size_t *cap, struct ta_arena *arena)
+{
+    size_t more = *cap ? 2 * *cap : 16;
+    struct ta_job_tag *at = ta_arena_get(arena, more * sizeof(*at));
+
+    if (!at)
+        return TA_ENOMEM;
+    if (tags->n)
+        memcpy(at, tags->at, tags->n * sizeof(*at));
+    tags->at = at;
+    *cap = more;
+    return TA_OK;
+}
+
+static int add_tag(sqlite3_stmt *s, struct ta_job_tags *tags, struct ta_arena *arena)
+{
+    const struct ta_job_tag tag = {
+        ta_arena_copy(arena, ta_archive_text(s, 0)), ta_arena_copy(arena, ta_archive_text(s, 1)),
+        ta_arena_copy(arena, ta_archive_text(s, 2)), sqlite3_column_int64(s, 3)};
+
+    if (!tag.type.at || !tag.name.at || !tag.scope.at)
+        return TA_ENOMEM;
+    tags->at[tags->n++] = tag;
+    return TA_OK;
+}
+
 static int load_tags(struct ta_archive_queue *q, int64_t row, struct ta_arena *arena,
                      struct ta_job *job, struct ta_err *err)
 {
-    enum { TAGS_MAX = 256 };
-    struct ta_job_tag *at = ta_arena_get(arena, TAGS_MAX * sizeof(*at));
+    struct ta_job_tags tags = {0};
     sqlite3_stmt *s = NULL;
-    size_t n = 0;
-    int r = at ? ta_archive_get(q, TA_ARCHIVE_TAGS, &s, err)
-               : ta_fail(err, TA_ENOMEM, "no memory for a job's tags");
+    size_t cap = 0;
+    int r = ta_archive_get(q, TA_ARCHIVE_TAGS, &s, err);
 
     if (r < 0)
         return r;
     (void)sqlite3_bind_int64(s, 1, row);
-    while ((r = ta_archive_step(q, s, err)) > 0 && n < TAGS_MAX) {
-        at[n] = (struct ta_job_tag){ta_arena_copy(arena, ta_archive_text(s, 0)),
-                                    ta_arena_copy(arena, ta_archive_text(s, 1)),
-                                    ta_arena_copy(arena, ta_archive_text(s, 2)),
-                                    sqlite3_column_int64(s, 3)};
-        if (!at[n].type.at || !at[n].name.at || !at[n].scope.at) {
+    while ((r = ta_archive_step(q, s, err)) > 0)
+        if ((tags.n == cap && grow_tags(&tags, &cap, arena) < 0) || add_tag(s, &tags, arena) < 0) {
             r = ta_fail(err, TA_ENOMEM, "no memory for a job's tags");
             break;
         }
-        n++;
-    }
     ta_archive_end(s);
-    job->tags = (struct ta_job_tags){at, n};
+    job->tags = tags;
     return r < 0 ? r : TA_OK;
 }
 
@@ -463,8 +508,9 @@ int ta_archive_queue_count(struct ta_archive_queue *q, struct ta_archive_waiting
         return r;
     r = ta_archive_step(q, s, err);
     if (r > 0)
-        *out = (struct ta_archive_waiting){(uint64_t)sqlite3_column_int64(s, 0),
-                                           sqlite3_column_int64(s, 1)};
+        *out = (struct ta_archive_waiting){.n = (uint64_t)sqlite3_column_int64(s, 0),
+                                           .n_edits = (uint64_t)sqlite3_column_int64(s, 2),
+                                           .oldest_end_s = sqlite3_column_int64(s, 1)};
     ta_archive_end(s);
     return r < 0 ? r : TA_OK;
 }

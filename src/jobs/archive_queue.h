@@ -6,6 +6,9 @@
  *
  *     tarn_archive(job, attempts, not_before, reason)      one row for a job that failed at least
  *                                                          once; gone when it is archived
+ *     tarn_edit(job, revision, attempts, not_before,       one row for a job that was archived, or about
+ *               reason)                                    to be, when its tags or metadata changed; gone
+ *                                                          when the archive has what the database has
  *
  * Every change is one transaction, durable when the call returns. A queue is a connection of its own
  * and belongs to one thread. (spec: archiver 1, 2; job-repository 2)
@@ -20,10 +23,14 @@ struct ta_archive_queue;
 
 struct ta_archive_waiting {
     uint64_t n;
+    uint64_t n_edits;     /* archived jobs whose documents lag behind */
     int64_t oldest_end_s; /* when the one that waits longest ended; 0: none */
 };
 
-/* Opens the database, whose tables must be there, and makes the table above. */
+/* Makes the tables above where they are missing. */
+int ta_archive_queue_tables(struct ta_sql *sql, struct ta_err *err);
+
+/* Opens the database, whose tables must be there, and makes the tables above. */
 int ta_archive_queue_open(struct ta_archive_queue **out, const struct ta_sql_options *options,
                           struct ta_alloc *alloc, struct ta_err *err);
 void ta_archive_queue_close(struct ta_archive_queue *q); /* NULL is fine */
@@ -56,6 +63,23 @@ int ta_archive_queue_fail(struct ta_archive_queue *q, int64_t row, unsigned atte
 
 int ta_archive_queue_count(struct ta_archive_queue *q, struct ta_archive_waiting *out,
                            struct ta_err *err);
+
+/* ---- changes of archived jobs ------------------------------------------------------------------- */
+
+/* What repository.h changes of such a job it marks in the same transaction; this finds the marks. As
+ * ta_archive_queue_next: 1 and the row, or 0. */
+int ta_archive_queue_next_edit(struct ta_archive_queue *q, int64_t now_s, const int64_t *busy,
+                               size_t n_busy, int64_t *out_row, unsigned *out_attempts,
+                               struct ta_err *err);
+/* The number of the last change; 0: there is no mark. What is loaded after this call has that change. */
+int ta_archive_queue_revision(struct ta_archive_queue *q, int64_t row, int64_t *out,
+                              struct ta_err *err);
+/* The archive has all up to that change: the mark goes, unless another change came. */
+int ta_archive_queue_edited(struct ta_archive_queue *q, int64_t row, int64_t revision,
+                            struct ta_err *err);
+/* It could not be written, and is to be tried again from then on. */
+int ta_archive_queue_retry_edit(struct ta_archive_queue *q, int64_t row, unsigned attempts,
+                                int64_t not_before_s, const char *reason, struct ta_err *err);
 
 /* ---- again -------------------------------------------------------------------------------------- */
 

@@ -28,6 +28,10 @@ enum ta_archive_statement {
     TA_ARCHIVE_FOOTPRINT,
     TA_ARCHIVE_DURATIONS,
     TA_ARCHIVE_OVERDUE,
+    TA_ARCHIVE_NEXT_EDIT,
+    TA_ARCHIVE_REVISION,
+    TA_ARCHIVE_EDITED,
+    TA_ARCHIVE_RETRY_EDIT,
     TA_ARCHIVE_STATEMENTS
 };
 
@@ -51,6 +55,10 @@ int64_t ta_archive_change(struct ta_archive_queue *q, sqlite3_stmt *s, struct ta
 /* The same with one value. */
 int64_t ta_archive_change_row(struct ta_archive_queue *q, enum ta_archive_statement which,
                               int64_t row, struct ta_err *err);
+/* The first row of NEXT or NEXT_EDIT that may be tried and is not busy: 1, or 0. */
+int ta_archive_pick(struct ta_archive_queue *q, enum ta_archive_statement which, int64_t now_s,
+                    const int64_t *busy, size_t n_busy, int64_t *out_row, unsigned *out_attempts,
+                    struct ta_err *err);
 /* Ends the transaction as `r` says. */
 int ta_archive_finish(struct ta_archive_queue *q, int r, struct ta_err *err);
 /* Text and blobs alike: the reference writes JSON as either. Borrowed until the next step. */

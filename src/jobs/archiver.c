@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdio.h>
 
+#include "jobs/archive_edit.h"
 #include "jobs/archive_queue.h"
 
 enum {
@@ -28,6 +29,7 @@ struct worker {
     struct ta_data_spool spool;
     struct ta_arena arena;
     int64_t wake_s; /* when the next failed job may be tried */
+    bool is_edit;   /* the job under way is archived, and its document is to be changed */
     bool is_running;
 };
 
@@ -47,6 +49,7 @@ struct ta_archiver {
     int64_t busy[TA_ARCHIVE_WORKERS_MAX]; /* guarded by pick; 0: none */
 
     _Atomic uint64_t waiting, archived, failed, retried, hooks_failed, bytes, work_ns;
+    _Atomic uint64_t edits_waiting, edits_written, edits_failed;
     _Atomic int64_t oldest_end_s;
     struct worker tender;
     unsigned n_workers;
@@ -160,10 +163,13 @@ static int archive_row(struct worker *w, int64_t row, unsigned attempts, struct 
     struct ta_archived done = {0};
     struct ta_job job = {0};
     struct ta_err why = {0};
-    int64_t now_s = ta_now_s(a->conf.clock);
+    int64_t now_s = ta_now_s(a->conf.clock), revision = 0;
     bool is_last = attempts >= a->conf.attempts;
 
-    int r = ta_archive_queue_load(w->queue, row, &w->arena, &job, &why);
+    int r = ta_archive_queue_revision(w->queue, row, &revision, err);
+    if (r < 0)
+        return r;
+    r = ta_archive_queue_load(w->queue, row, &w->arena, &job, &why);
     if (r == TA_ENOTFOUND)
         return TA_OK; /* deleted meanwhile */
     if (r >= 0) {
@@ -186,18 +192,57 @@ static int archive_row(struct worker *w, int64_t row, unsigned attempts, struct 
                 "[ARCHIVER]> job with id %" PRId64 " archived without %.*s", row,
                 TA_STR_FMT(done.missing));
     call_hook(w, row, done.meta);
-    return TA_OK;
+    return revision ? ta_archive_queue_edited(w->queue, row, revision, err) : TA_OK;
+}
+
+/* What fails is written down and waits; < 0 only when the database does not take it. */
+static int edit_row(struct worker *w, int64_t row, unsigned attempts, struct ta_err *err)
+{
+    struct ta_archiver *a = w->owner;
+    struct ta_job job = {0};
+    struct ta_err why = {0};
+    int64_t revision = 0;
+
+    int r = ta_archive_queue_revision(w->queue, row, &revision, err);
+    if (r < 0)
+        return r;
+    r = ta_archive_queue_load(w->queue, row, &w->arena, &job, &why);
+    if (r >= 0)
+        r = ta_archive_edit(w->backend, &job, &w->arena, &w->budget.alloc, &why);
+    if (r >= 0) {
+        a->edits_written += (uint64_t)r;
+        return ta_archive_queue_edited(w->queue, row, revision, err);
+    }
+    a->edits_failed++;
+    ta_logf(a->conf.log, TA_LOG_WARN,
+            "[ARCHIVER]> changing the archived job with id %" PRId64 ", attempt %u: %s", row,
+            attempts, why.text[0] ? why.text : ta_strerror(r));
+    return ta_archive_queue_retry_edit(w->queue, row, attempts,
+                                       ta_now_s(a->conf.clock) + wait_after(&a->conf, attempts),
+                                       why.text, err);
 }
 
 /* ---- workers ------------------------------------------------------------------------------------ */
 
+/* Jobs to archive and documents to change take turns, so that neither waits for all of the other. */
 static int pick(struct worker *w, int64_t *out_row, unsigned *out_attempts, struct ta_err *err)
 {
     struct ta_archiver *a = w->owner;
+    int64_t now_s = ta_now_s(a->conf.clock);
+    int r = 0;
 
     pthread_mutex_lock(&a->pick);
-    int r = ta_archive_queue_next(w->queue, ta_now_s(a->conf.clock), a->busy, a->n_workers, out_row,
-                                  out_attempts, err);
+    for (int i = 0; i < 2 && r == 0; i++) {
+        w->is_edit = !w->is_edit;
+        if (w->is_edit) {
+            r = ta_archive_queue_next_edit(w->queue, now_s, a->busy, a->n_workers, out_row,
+                                           out_attempts, err);
+        } else {
+            r = ta_archive_queue_next(w->queue, now_s, a->busy, a->n_workers, out_row, out_attempts,
+                                      err);
+            w->wake_s = *out_row;
+        }
+    }
     if (r > 0)
         a->busy[w - a->workers] = *out_row;
     pthread_mutex_unlock(&a->pick);
@@ -221,13 +266,11 @@ static int one_job(struct worker *w, struct ta_err *err)
     int64_t row = 0;
     int r = pick(w, &row, &attempts, err);
 
-    if (r <= 0) {
-        w->wake_s = row;
+    if (r <= 0)
         return r;
-    }
     int64_t begin = ta_mono_ns(a->conf.clock);
     add_working(a, 1);
-    r = archive_row(w, row, attempts + 1, err);
+    r = w->is_edit ? edit_row(w, row, attempts + 1, err) : archive_row(w, row, attempts + 1, err);
     ta_arena_reset(&w->arena);
     add_working(a, -1);
     put_back(w);
@@ -329,6 +372,7 @@ static int count(struct worker *w, struct ta_err *err)
 
     if (r >= 0) {
         w->owner->waiting = waiting.n;
+        w->owner->edits_waiting = waiting.n_edits;
         w->owner->oldest_end_s = waiting.oldest_end_s;
     }
     return r;
@@ -487,6 +531,9 @@ void ta_archiver_counts(struct ta_archiver *a, struct ta_archiver_counts *out)
                                        .failed = a->failed,
                                        .retried = a->retried,
                                        .hooks_failed = a->hooks_failed,
+                                       .edits_waiting = a->edits_waiting,
+                                       .edits_written = a->edits_written,
+                                       .edits_failed = a->edits_failed,
                                        .bytes = a->bytes,
                                        .work_ns = a->work_ns};
     for (unsigned i = 0; i < a->n_workers; i++) {

@@ -11,6 +11,9 @@
  * archived again in the same way, or is archived. A stop ends the jobs under way at the next series;
  * they wait for the next start.
  *
+ * The same workers write into the archive what was changed of archived jobs (archive_edit.h), in turn with
+ * jobs to archive; what fails is tried again after growing waits, for as long as it takes.
+ *
  * One more thread keeps running jobs up to date: their duration, their footprint, their time limit.
  *
  * Memory: WORKER_BYTES each, and a database connection for each thread.
@@ -58,10 +61,12 @@ struct ta_archiver_counts {
     uint64_t waiting;     /* in the queue, a moment ago */
     int64_t oldest_age_s; /* of the one that ended first, since its end */
     uint64_t archived, failed, retried, hooks_failed;
-    uint64_t bytes;      /* put into the archive */
-    uint64_t work_ns;    /* spent by workers on jobs */
-    uint64_t working;    /* workers with a job */
-    uint64_t peak_bytes; /* the most memory a worker had */
+    uint64_t edits_waiting; /* archived jobs whose documents lag behind, a moment ago */
+    uint64_t edits_written, edits_failed; /* failed tries */
+    uint64_t bytes;                       /* put into the archive */
+    uint64_t work_ns;                     /* spent by workers on jobs */
+    uint64_t working;                     /* workers with a job */
+    uint64_t peak_bytes;                  /* the most memory a worker had */
 };
 
 struct ta_archiver;

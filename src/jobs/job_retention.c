@@ -1,4 +1,5 @@
 /* job_retention.c - which jobs go, and how they leave; the ways they take are in _files.c and _copy.c. */
+#include "jobs/archive_queue.h"
 #include "jobs/job_retention_int.h"
 
 #include <stdio.h>
@@ -9,7 +10,8 @@ enum { META_MAX = TA_BACKEND_META_MAX, REMOVE_JOBS = 256 };
 #define NEXT_JOB                                                                                   \
     "SELECT id, job_id, start_time FROM job WHERE cluster = ?1 AND start_time >= ?2 AND "          \
     "start_time < ?3 AND (start_time, id) > (?4, ?5) AND "                                         \
-    "job_state NOT IN ('running', 'pending', 'suspended') AND monitoring_status <> 1 AND "
+    "job_state NOT IN ('running', 'pending', 'suspended') AND monitoring_status <> 1 AND "         \
+    "(?6 OR NOT EXISTS (SELECT 1 FROM tarn_edit WHERE tarn_edit.job = job.id)) AND "
 #define IN_ORDER " ORDER BY start_time, id LIMIT 1"
 
 static const char *const next_job[TA_JOB_TAG_RULES] = {
@@ -50,6 +52,8 @@ int retention_next(struct retention *r, struct retained_job *job, struct ta_err 
     sqlite3_bind_int64(s, 3, r->conf->cutoff_s);
     sqlite3_bind_int64(s, 4, job->start_time);
     sqlite3_bind_int64(s, 5, job->row);
+    /* A copy would lack what the archive has not yet been told of (archive_queue.h). */
+    sqlite3_bind_int(s, 6, r->conf->policy == TA_JOBS_DELETE);
     int step = sqlite3_step(s);
     if (step == SQLITE_ROW)
         *job = (struct retained_job){.row = sqlite3_column_int64(s, 0),
@@ -159,7 +163,9 @@ static int work(struct retention *r, struct ta_err *err)
     const struct ta_job_retention *conf = r->conf;
     bool to_files = conf->policy != TA_JOBS_DELETE && !conf->to;
 
-    int e = prepare(r, "SELECT min(cluster) FROM job WHERE cluster > ?1", &r->next_cluster, err);
+    int e = ta_archive_queue_tables(conf->sql, err);
+    if (e >= 0)
+        e = prepare(r, "SELECT min(cluster) FROM job WHERE cluster > ?1", &r->next_cluster, err);
     if (e >= 0)
         e = prepare(r, next_job[conf->tags], &r->next_job, err);
     if (e >= 0)

@@ -1,7 +1,8 @@
 /* job_retention.h - old jobs out of the archive and the database: away, or into Parquet files or another archive.
  *
  * (spec: job-archive 11.1) A job is old when it began before the cutoff. One that runs, or waits to be archived, never
- * goes, and of those with tags none that the rule keeps. A job that cannot be read or copied stays, is counted, and
+ * goes, and of those with tags none that the rule keeps. None is copied or moved while the archive lags behind a
+ * change of its tags or metadata (archive_queue.h). A job that cannot be read or copied stays, is counted, and
  * holds up no other; so does one that the archive does not have (there is nothing to move).
  *
  * Into Parquet: file after file, of one cluster each; written, read back, recorded together with the list of its

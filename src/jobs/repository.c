@@ -1,4 +1,5 @@
 /* repository.c - opening, and the text of every fixed statement. */
+#include "jobs/archive_queue.h"
 #include "jobs/repository_int.h"
 
 enum { ROW_BYTES_MAX = 64 << 20 };
@@ -22,6 +23,17 @@ const char repo_columns[] = COLUMNS;
 #define HOSTS                                                                                      \
     "SELECT cluster, json_extract(value, '$.hostname') FROM job, json_each(CAST(resources AS "     \
     "TEXT)) WHERE start_time < ?1 AND "
+
+/* Jobs of the row or rows that `which` names, of which the archive has metadata or is about to. */
+#define MARK(which)                                                                                \
+    "INSERT INTO tarn_edit (job, revision) SELECT id, 1 FROM job WHERE id " which                  \
+    " AND job_state != 'running' AND monitoring_status IN (1, 3) ON CONFLICT (job) DO UPDATE SET " \
+    "revision = revision + 1, attempts = 0, not_before = 0, reason = ''"
+
+/* The links of a tag to at most 1,000 jobs, always the same ones while nothing changes. */
+#define SOME_LINKS                                                                                 \
+    "IN (SELECT jobtag.job_id FROM jobtag JOIN tag ON tag.id = jobtag.tag_id WHERE tag_type = ?1 " \
+    "AND tag_name = ?2 AND tag_scope = ?3 ORDER BY jobtag.job_id LIMIT 1000)"
 
 static const char *const texts[REPO_STATEMENTS] = {
     [REPO_GET] = "SELECT " COLUMNS " FROM job WHERE id = ?1",
@@ -56,6 +68,11 @@ static const char *const texts[REPO_STATEMENTS] = {
     [REPO_TAG_UNLINK] = "DELETE FROM jobtag WHERE job_id = ?1 AND tag_id IN (SELECT id FROM tag "
                         "WHERE tag_type = ?2 AND tag_name = ?3 AND tag_scope = ?4)",
     [REPO_TAG_DROP] = "DELETE FROM tag WHERE tag_type = ?1 AND tag_name = ?2 AND tag_scope = ?3",
+    [REPO_TAG_DROP_SOME] =
+        "DELETE FROM jobtag WHERE tag_id = (SELECT id FROM tag WHERE tag_type = ?1 AND tag_name = "
+        "?2 AND tag_scope = ?3) AND job_id " SOME_LINKS,
+    [REPO_TAG_MARK_SOME] = MARK(SOME_LINKS),
+    [REPO_MARK] = MARK("= ?1"),
     [REPO_USED_NODES] = HOSTS "job_state = 'running' UNION " HOSTS
                               "monitoring_status = 1 AND job_state != 'running' ORDER BY 1, 2",
     [REPO_NODE_MAKE] = "INSERT INTO node (hostname, cluster, subcluster) VALUES (?1, ?2, ?3) ON "
@@ -159,6 +176,8 @@ int ta_repository_open(struct ta_repository **out, const struct ta_sql_options *
 
     int e = ta_sql_open(&r->sql, options, err);
 
+    if (e >= 0)
+        e = ta_archive_queue_tables(&r->sql, err);
     if (e >= 0)
         e = adopt_cache(r, err);
     if (e < 0) {

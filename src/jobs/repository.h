@@ -2,7 +2,8 @@
  *
  * (spec: job-repository 2-4, archiver 3, 5) Every change is one transaction, durable when the call
  * returns: whatever fails, nothing or all of it is there. What waits to be archived is the archiver's
- * matter; this only ends jobs. Jobs are never gathered: lists go job by job to a callback.
+ * matter; this only ends jobs. A change of tags or metadata that the archive is to be told of is marked in
+ * the same transaction (archive_queue.h). Jobs are never gathered: lists go job by job to a callback.
  *
  * A repository is one connection with its statements and belongs to one thread at a time. Memory: the
  * connection's cache and one job, of at most 64 MiB as SQLite gives it and the same decoded.
@@ -88,7 +89,8 @@ int ta_repository_tag(struct ta_repository *r, int64_t row, const struct ta_job_
 /* Those of scope global or admin; others, and those it does not have, are passed over. */
 int ta_repository_untag(struct ta_repository *r, int64_t row, const struct ta_job_tags *tags,
                         struct ta_err *err);
-/* Removes tags of scope global or admin from all jobs. Returns how many there were. */
+/* Removes tags of scope global or admin from all jobs, each in transactions of at most 1,000 jobs: when one
+ * fails, the jobs before are rid of it. Returns how many tags there were. */
 int64_t ta_repository_drop_tags(struct ta_repository *r, const struct ta_job_tags *tags,
                                 struct ta_err *err);
 

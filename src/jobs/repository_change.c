@@ -154,6 +154,17 @@ int repo_must_exist(struct ta_repository *r, int64_t row, struct ta_err *err)
     return e == 0 ? ta_fail(err, TA_ENOTFOUND, "sql: no rows in result set") : e < 0 ? e : TA_OK;
 }
 
+int repo_mark_edited(struct ta_repository *r, int64_t row, struct ta_err *err)
+{
+    sqlite3_stmt *s = NULL;
+    int e = repo_statement(r, REPO_MARK, &s, err);
+
+    if (e < 0)
+        return e;
+    (void)sqlite3_bind_int64(s, 1, row);
+    return repo_finish(r, s, err);
+}
+
 int ta_repository_stop(struct ta_repository *r, int64_t row, enum ta_job_state state,
                        int64_t duration_s, struct ta_err *err)
 {
@@ -262,7 +273,8 @@ static int rewrite_meta(struct ta_repository *r, int64_t row, struct ta_str key,
         return ta_fail(err, e, "the job's metadata are too large");
     (void)sqlite3_bind_int64(s, 1, row);
     repo_bind(s, 2, ta_buf_view(text));
-    return repo_finish(r, s, err);
+    e = repo_finish(r, s, err);
+    return e < 0 ? e : repo_mark_edited(r, row, err);
 }
 
 int ta_repository_set_meta(struct ta_repository *r, int64_t row, struct ta_str key,

@@ -24,6 +24,9 @@ enum repo_statement {
     REPO_TAG_LINK,
     REPO_TAG_UNLINK,
     REPO_TAG_DROP,
+    REPO_TAG_DROP_SOME,
+    REPO_TAG_MARK_SOME,
+    REPO_MARK,
     REPO_USED_NODES,
     REPO_NODE_MAKE,
     REPO_NODE_REPORT,
@@ -59,6 +62,8 @@ int repo_read_row(struct ta_repository *r, sqlite3_stmt *s, const struct ta_job_
 /* Within a transaction. */
 int repo_add_tags(struct ta_repository *r, int64_t row, const struct ta_job_tags *tags,
                   struct ta_err *err);
+/* Within a transaction that changes what the archive has of a job: it is to be told (archive_queue.h). */
+int repo_mark_edited(struct ta_repository *r, int64_t row, struct ta_err *err);
 /* Within a transaction: TA_ENOTFOUND when there is no such job. */
 int repo_must_exist(struct ta_repository *r, int64_t row, struct ta_err *err);
 

@@ -60,6 +60,8 @@ int ta_repository_tag(struct ta_repository *r, int64_t row, const struct ta_job_
     e = repo_must_exist(r, row, err);
     if (e >= 0)
         e = repo_add_tags(r, row, tags, err);
+    if (e >= 0)
+        e = repo_mark_edited(r, row, err);
     return repo_end(r, e, err);
 }
 
@@ -80,7 +82,7 @@ static int unlink_tags(struct ta_repository *r, int64_t row, const struct ta_job
         repo_bind(s, 4, tags->at[i].scope);
         e = repo_finish(r, s, err);
     }
-    return e;
+    return e < 0 ? e : repo_mark_edited(r, row, err);
 }
 
 int ta_repository_untag(struct ta_repository *r, int64_t row, const struct ta_job_tags *tags,
@@ -91,26 +93,52 @@ int ta_repository_untag(struct ta_repository *r, int64_t row, const struct ta_jo
     return e < 0 ? e : repo_end(r, unlink_tags(r, row, tags, err), err);
 }
 
+/* Of one tag; the rows that it changed. */
+static int64_t run_of_tag(struct ta_repository *r, enum repo_statement which,
+                          const struct ta_job_tag *tag, struct ta_err *err)
+{
+    sqlite3_stmt *s = NULL;
+    int e = repo_statement(r, which, &s, err);
+
+    if (e < 0)
+        return e;
+    repo_bind(s, 1, tag->type);
+    repo_bind(s, 2, tag->name);
+    repo_bind(s, 3, tag->scope);
+    e = repo_finish(r, s, err);
+    return e < 0 ? e : sqlite3_changes(r->sql.db);
+}
+
+/* In one transaction: the links to some jobs, and the tag with the last of them. How many links went. */
+static int64_t drop_some(struct ta_repository *r, const struct ta_job_tag *tag, int64_t *tags,
+                         struct ta_err *err)
+{
+    int64_t links = 0, gone = 0;
+    int64_t e = ta_sql_begin(&r->sql, err);
+
+    if (e < 0)
+        return e;
+    e = run_of_tag(r, REPO_TAG_MARK_SOME, tag, err);
+    if (e >= 0)
+        e = links = run_of_tag(r, REPO_TAG_DROP_SOME, tag, err);
+    if (e == 0)
+        e = gone = run_of_tag(r, REPO_TAG_DROP, tag, err);
+    e = repo_end(r, (int)(e < 0 ? e : TA_OK), err);
+    *tags += e < 0 ? 0 : gone;
+    return e < 0 ? e : links;
+}
+
 int64_t ta_repository_drop_tags(struct ta_repository *r, const struct ta_job_tags *tags,
                                 struct ta_err *err)
 {
-    sqlite3_stmt *s = NULL;
-    int64_t n = 0;
-    int e = repo_statement(r, REPO_TAG_DROP, &s, err);
+    int64_t n = 0, e = TA_OK;
 
-    if (e >= 0)
-        e = ta_sql_begin(&r->sql, err);
-    if (e < 0)
-        return e;
     for (size_t i = 0; i < tags->n && e >= 0; i++) {
         if (!is_shared_scope(tags->at[i].scope))
             continue;
-        repo_bind(s, 1, tags->at[i].type);
-        repo_bind(s, 2, tags->at[i].name);
-        repo_bind(s, 3, tags->at[i].scope);
-        e = repo_finish(r, s, err);
-        n += e < 0 ? 0 : sqlite3_changes(r->sql.db);
+        do
+            e = drop_some(r, &tags->at[i], &n, err);
+        while (e > 0);
     }
-    e = repo_end(r, e, err);
     return e < 0 ? e : n;
 }

@@ -101,7 +101,7 @@ def test_an_ended_job_comes_into_the_archive_and_is_counted(tmp_path):
         text = s.request("GET", "/metrics").text
         manual = (tarn.ROOT / "doc" / "metrics.md").read_text()
         names = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE tarn_jobs_")}
-        assert len(names) == 10
+        assert len(names) == 13
         assert all(f"`{name}`" in manual for name in names), names
 
 

@@ -1,6 +1,7 @@
 /* Old jobs leave archive and database for Parquet files or another archive: none lost, none twice, whatever fails. */
 #include "io/vfs_fault.h"
 #include "io/vfs_mem.h"
+#include "jobs/archive_queue.h"
 #include "jobs/gzip_source.h"
 #include "jobs/job_parquet_read.h"
 #include "jobs/job_retention.h"
@@ -363,6 +364,27 @@ static void old_jobs_move_into_another_archive(void **state)
     site_done(&s);
 }
 
+static void a_job_whose_change_the_archive_does_not_have_yet_is_moved_later(void **state)
+{
+    struct site s;
+    struct ta_jobs_retained done;
+
+    (void)state;
+    site_init(&s, TA_JOBS_MOVE);
+    s.conf.to = s.target;
+    assert_int_equal(ta_archive_queue_tables(&s.sql, NULL), TA_OK);
+    assert_int_equal(
+        ta_sql_run(&s.sql, "INSERT INTO tarn_edit (job, revision) VALUES (5, 1)", NULL), TA_OK);
+    assert_int_equal(ta_jobs_retain(&s.conf, &done, NULL), TA_OK);
+    assert_int_equal(done.copied, 26);
+    assert_true(has_job(s.archive, 4) && has_row(&s, 4) && !has_job(s.target, 4));
+    assert_int_equal(ta_sql_run(&s.sql, "DELETE FROM tarn_edit", NULL), TA_OK);
+    assert_int_equal(ta_jobs_retain(&s.conf, &done, NULL), TA_OK);
+    assert_int_equal(done.copied, 1);
+    assert_true(!has_job(s.archive, 4) && !has_row(&s, 4) && has_job(s.target, 4));
+    site_done(&s);
+}
+
 static void a_different_job_at_the_target_is_not_taken_for_a_copy(void **state)
 {
     const struct ta_job_address address = address_of(4);
@@ -509,6 +531,7 @@ int main(void)
         cmocka_unit_test(files_roll_by_their_rows),
         cmocka_unit_test(copying_leaves_everything_and_goes_on_from_the_mark),
         cmocka_unit_test(old_jobs_move_into_another_archive),
+        cmocka_unit_test(a_job_whose_change_the_archive_does_not_have_yet_is_moved_later),
         cmocka_unit_test(a_different_job_at_the_target_is_not_taken_for_a_copy),
         cmocka_unit_test(deleting_leaves_nothing_behind_and_rows_if_wanted),
         cmocka_unit_test(after_any_failing_file_call_no_job_is_lost_or_doubled),

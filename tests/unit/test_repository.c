@@ -518,7 +518,8 @@ static void whatever_call_fails_what_was_said_to_be_done_is_done_and_nothing_is_
         struct ta_job job = sample(5001, 1700000000);
         struct ta_job_tag tag = {TA_STR("a"), TA_STR("b"), TA_STR("global"), 0};
         int64_t row = 0;
-        int started = TA_EIO, stopped = TA_EIO, described = TA_EIO, tagged = TA_EIO;
+        int started = TA_EIO, stopped = TA_EIO, described = TA_EIO, tagged = TA_EIO,
+            edited = TA_EIO;
 
         remove_database();
         make_tables();
@@ -531,6 +532,7 @@ static void whatever_call_fails_what_was_said_to_be_done_is_done_and_nothing_is_
                 described = ta_repository_set_meta(repository, row, TA_STR("k"), TA_STR("v"), NULL);
                 tagged = ta_repository_tag(repository, row, &(struct ta_job_tags){&tag, 1}, NULL);
                 stopped = ta_repository_stop(repository, row, TA_JOB_COMPLETED, 9, NULL);
+                edited = ta_repository_set_meta(repository, row, TA_STR("late"), TA_STR("v"), NULL);
             }
         }
         hit = sql_fault_hit();
@@ -548,8 +550,16 @@ static void whatever_call_fails_what_was_said_to_be_done_is_done_and_nothing_is_
             assert_int_equal(ask("SELECT count(*) FROM jobtag"), 3);
         if (stopped == TA_OK)
             assert_int_equal(ask("SELECT job_state = 'completed' AND duration = 9 FROM job"), 1);
+        if (started ==
+            TA_OK) /* the archive will be told of what has changed, and of nothing else */
+            assert_int_equal(ask("SELECT (job_state != 'running' AND meta_data LIKE '%late%') = "
+                                 "(SELECT count(*) FROM tarn_edit) FROM job"),
+                             1);
+        if (edited == TA_OK && stopped == TA_OK)
+            assert_int_equal(ask("SELECT count(*) FROM tarn_edit"), 1);
         if (!hit) {
             assert_int_equal(started, TA_OK);
+            assert_int_equal(edited, TA_OK);
             assert_int_equal(stopped, TA_OK);
         }
     }
