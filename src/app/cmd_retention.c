@@ -1,18 +1,12 @@
 /* cmd_retention.c - `tarn retention jobs`, `tarn retention nodes`: what is old in the job database goes. */
 #include "app/command.h"
-#include "app/job_archives.h"
-#include "base/clock.h"
+#include "app/retention.h"
 #include "io/json_write.h"
-#include "jobs/job_retention.h"
-#include "jobs/node_retention.h"
 
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
-
-enum { PATH = 4096 };
 
 struct values {
     const char *db, *archive, *policy, *format, *tagged, *target, *state;
@@ -44,7 +38,8 @@ struct values {
      .kind = TA_OPT_TEXT,                                                                          \
      .offset = AT(state),                                                                          \
      .arg = "DIR",                                                                                 \
-     .help = "lock, record and unfinished files; default TARGET/.tarn, else DB.retention"},        \
+     .help = "lock, record and unfinished files; default TARGET/.tarn for Parquet files in a "     \
+             "directory, else DB.retention"},                                                      \
         {.name = "s3-endpoint",                                                                    \
          .kind = TA_OPT_TEXT,                                                                      \
          .offset = AT(endpoint),                                                                   \
@@ -143,94 +138,22 @@ static void on_signal(int number)
     atomic_store(&stop_requested, true);
 }
 
-/* What both commands open. */
-struct run {
-    const struct values *v;
-    bool to_bucket, has_own_state;
-    struct ta_sql sql;
-    struct ta_bucket bucket;
-    struct ta_arc_place_dir dir;
-    struct ta_arc_place *place;
-    char state[PATH];
-    char date[16];
-    int64_t cutoff_s;
-};
-
-static int make_state(struct run *r, const char *task, struct ta_err *err)
+static struct ta_bucket_conf bucket_of(const struct values *v, const char *address)
 {
-    const struct values *v = r->v;
-    struct ta_stat st;
-    bool is_file = ta_vfs_posix.stat(&ta_vfs_posix, v->target, &st, NULL) >= 0 &&
-                   st.kind == TA_KIND_FILE; /* an archive in SQLite */
-    int n = v->state                  ? snprintf(r->state, PATH, "%s", v->state)
-            : r->to_bucket || is_file ? snprintf(r->state, PATH, "%s.retention/%s", v->db, task)
-                                      : snprintf(r->state, PATH, "%s/.tarn/%s", v->target, task);
-
-    if (n < 0 || n >= PATH)
-        return ta_fail(err, TA_ERANGE, "--state: path too long");
-    r->has_own_state = !v->state;
-    return ta_mkdir_all(&ta_vfs_posix, r->state, 0750, err);
+    return (struct ta_bucket_conf){
+        .address = address, .endpoint = v->endpoint, .region = v->region, .ca_file = v->ca_file};
 }
 
-/* A target's directory is read by others: what a finished run has no need of does not stay there. */
-static void drop_state(struct run *r)
+/* What both commands give the run. */
+static struct ta_retention common_of(const struct values *v)
 {
-    char path[PATH];
-
-    if (!r->has_own_state || snprintf(path, PATH, "%s/lock", r->state) >= PATH)
-        return;
-    /* Each fails if something else is in the way, which then stays. */
-    (void)ta_vfs_posix.unlink(&ta_vfs_posix, path, NULL);
-    (void)ta_vfs_posix.rmdir(&ta_vfs_posix, r->state, NULL);
-    *strrchr(r->state, '/') = 0;
-    (void)ta_vfs_posix.rmdir(&ta_vfs_posix, r->state, NULL);
-}
-
-static int open_all(struct run *r, const char *task, struct ta_err *err)
-{
-    const struct values *v = r->v;
-    const struct ta_sql_options sql = {.path = v->db};
-    int64_t now_s = ta_now_s(&ta_clock_system);
-    time_t now = (time_t)now_s;
-    struct ta_stat st;
-    struct tm tm;
-
-    /* Opening would make a database where there is none. */
-    int e = ta_vfs_posix.stat(&ta_vfs_posix, v->db, &st, err);
-    if (e >= 0)
-        e = ta_sql_open(&r->sql, &sql, err);
-    if (e < 0)
-        return e;
-    r->cutoff_s = now_s - v->age_ns / 1000000000;
-    localtime_r(&now, &tm);
-    strftime(r->date, sizeof(r->date), "%Y-%m-%d", &tm);
-    if (!v->target)
-        return TA_OK;
-    r->to_bucket = ta_bucket_is_address(v->target);
-    e = make_state(r, task, err);
-    if (e < 0)
-        return e;
-    if (!r->to_bucket) {
-        ta_arc_place_dir_init(&r->dir, &ta_vfs_posix, v->target, 0750);
-        r->place = &r->dir.place;
-        return TA_OK;
-    }
-    e = ta_bucket_open(&r->bucket,
-                       &(struct ta_bucket_conf){.address = v->target,
-                                                .endpoint = v->endpoint,
-                                                .region = v->region,
-                                                .ca_file = v->ca_file,
-                                                .checkpoints = r->state,
-                                                .stop = &stop_requested},
-                       err);
-    r->place = &r->bucket.place.place;
-    return e;
-}
-
-static void close_all(struct run *r)
-{
-    ta_bucket_close(&r->bucket);
-    ta_sql_done(&r->sql);
+    return (struct ta_retention){.db = v->db,
+                                 .state = v->state,
+                                 .target = bucket_of(v, v->target),
+                                 .file_bytes = v->file_bytes,
+                                 .age_s = v->age_ns / 1000000000,
+                                 .clock = &ta_clock_system,
+                                 .stop = &stop_requested};
 }
 
 /* "names" and their numbers, as JSON or as words. */
@@ -283,7 +206,6 @@ static int run_nodes(const struct ta_command *self, int argc, char **argv)
 {
     static const char *const names[] = {"exported", "deleted", "files", "bytes", "odd"};
     struct values v = {0};
-    struct run r = {.v = &v};
     struct ta_node_retained done = {0};
     struct ta_err err = {0};
     int status;
@@ -291,76 +213,18 @@ static int run_nodes(const struct ta_command *self, int argc, char **argv)
     if (!begin(self, argc, argv, &v, &status))
         return status;
     catch_signals();
-    int e = open_all(&r, "nodes", &err);
-    const struct ta_node_retention conf = {.sql = &r.sql,
-                                           .cutoff_s = r.cutoff_s,
-                                           .stop = &stop_requested,
-                                           .vfs = &ta_vfs_posix,
-                                           .alloc = &ta_heap,
-                                           .place = r.place,
-                                           .state = r.state,
-                                           .date = r.date,
-                                           .file_bytes = v.file_bytes};
-    if (e >= 0)
-        e = v.target ? ta_node_states_move(&conf, &done, &err)
-                     : ta_node_states_delete(&conf, &done, &err);
-    if (e >= 0)
-        drop_state(&r);
-    close_all(&r);
+    const struct ta_retention conf = common_of(&v);
+    int e = ta_retention_nodes(&conf, &done, &err);
     const uint64_t counts[] = {done.exported, done.deleted, done.files, done.bytes, done.odd};
     print_counts(&v, names, counts, TA_COUNT(counts), err.text);
     return e < 0 ? ta_command_fail(self, &err) : done.odd ? TA_EXIT_FAILED : TA_EXIT_OK;
-}
-
-static int open_bucket(const struct values *v, const char *address, bool may_create,
-                       struct ta_job_archive *out, struct ta_err *err)
-{
-    const struct ta_backend_options options = {.may_create = may_create};
-    const struct ta_bucket_conf conf = {.address = address,
-                                        .endpoint = v->endpoint,
-                                        .region = v->region,
-                                        .ca_file = v->ca_file,
-                                        .checkpoints = "",
-                                        .stop = &stop_requested};
-    char spool[128];
-    int e = ta_job_archive_temporary(spool, sizeof(spool), "upload", may_create, err);
-
-    return e < 0 ? e : ta_job_archive_open_bucket(out, &conf, spool, &options, err);
-}
-
-/* Only the target may be made, and one run has one of each. */
-static int open_archive(const struct values *v, const char *path, bool may_create,
-                        struct ta_job_archive *out, struct ta_err *err)
-{
-    const struct ta_backend_options options = {.may_create = may_create};
-    const struct ta_sql_options sql = {.path = path};
-    struct ta_stat st;
-
-    if (ta_bucket_is_address(path))
-        return open_bucket(v, path, may_create, out, err);
-    int e = ta_vfs_posix.stat(&ta_vfs_posix, path, &st, NULL);
-
-    return e >= 0 && st.kind == TA_KIND_FILE
-               ? ta_backend_open_sqlite(&out->backend, &sql, &ta_clock_system, &options, &ta_heap,
-                                        err)
-               : ta_backend_open_files(&out->backend, &ta_vfs_posix, path, &options, &ta_heap, err);
-}
-
-static enum ta_job_tag_rule rule_of(const char *word)
-{
-    return strcmp(word, "all") == 0    ? TA_JOBS_UNTAGGED
-           : strcmp(word, "user") == 0 ? TA_JOBS_NO_USERS_TAGS
-                                       : TA_JOBS_ALL;
 }
 
 static int run_jobs(const struct ta_command *self, int argc, char **argv)
 {
     static const char *const names[] = {"copied", "removed", "files", "absent", "failed"};
     struct values v = {0};
-    struct run r = {.v = &v};
     struct ta_jobs_retained done = {0};
-    struct ta_job_archive archive = {0};
-    struct ta_job_archive to = {0};
     struct ta_err err = {0};
     int status;
 
@@ -370,37 +234,17 @@ static int run_jobs(const struct ta_command *self, int argc, char **argv)
     if (is_json && strcmp(v.target, v.archive) == 0)
         return ta_command_usage(self, "--target: is the archive itself");
     catch_signals();
-    int e = open_archive(&v, v.archive, false, &archive, &err);
-    if (e >= 0 && is_json)
-        e = open_archive(&v, v.target, true, &to, &err);
-    if (e >= 0)
-        e = open_all(&r, "jobs", &err);
-    const struct ta_job_retention conf = {.sql = &r.sql,
-                                          .archive = archive.backend,
-                                          .policy = strcmp(v.policy, "move") == 0 ? TA_JOBS_MOVE
-                                                    : strcmp(v.policy, "copy") == 0
-                                                        ? TA_JOBS_COPY
-                                                        : TA_JOBS_DELETE,
-                                          .tags = rule_of(v.tagged),
-                                          .from_s = v.from_s,
-                                          .cutoff_s = r.cutoff_s,
-                                          .keep_rows = v.keep_rows,
-                                          .stop = &stop_requested,
-                                          .alloc = &ta_heap,
-                                          .to = to.backend,
-                                          .parquet = {.vfs = &ta_vfs_posix,
-                                                      .alloc = &ta_heap,
-                                                      .place = r.place,
-                                                      .state = v.target ? r.state : NULL,
-                                                      .date = r.date,
-                                                      .file_bytes = v.file_bytes}};
-    if (e >= 0)
-        e = ta_jobs_retain(&conf, &done, &err);
-    if (e >= 0)
-        drop_state(&r);
-    ta_job_archive_close(&archive);
-    ta_job_archive_close(&to);
-    close_all(&r);
+    const struct ta_retention_jobs conf = {.common = common_of(&v),
+                                           .archive = bucket_of(&v, v.archive),
+                                           .policy = strcmp(v.policy, "move") == 0 ? TA_JOBS_MOVE
+                                                     : strcmp(v.policy, "copy") == 0
+                                                         ? TA_JOBS_COPY
+                                                         : TA_JOBS_DELETE,
+                                           .tags = ta_retention_tag_rule(v.tagged),
+                                           .to_parquet = v.target && !is_json,
+                                           .keep_rows = v.keep_rows,
+                                           .from_s = v.from_s};
+    int e = ta_retention_jobs(&conf, &done, &err);
     const uint64_t counts[] = {done.copied, done.removed, done.files, done.absent, done.failed};
     print_counts(&v, names, counts, TA_COUNT(counts), e < 0 ? err.text : done.first.text);
     return e < 0 ? ta_command_fail(self, &err) : done.failed ? TA_EXIT_FAILED : TA_EXIT_OK;

@@ -35,6 +35,30 @@ struct ta_conf_subscription {
     const char *cluster; /* default cluster of its messages; "" = none */
 };
 
+/* Where old jobs or states of nodes go; of "s3" all but the path, "" = from the environment. */
+struct ta_conf_target {
+    const char *kind; /* "file" or "s3" */
+    const char *path, *endpoint, *bucket, *access_key, *secret_key, *region;
+    int64_t file_mb; /* MiB of rows in a Parquet file */
+};
+
+/* main.nodestate-retention */
+struct ta_conf_node_retention {
+    const char *policy; /* "keep", "delete", "move" */
+    int64_t age_hours;
+    struct ta_conf_target target;
+};
+
+/* archive.retention */
+struct ta_conf_job_retention {
+    const char *policy;      /* "none", "delete", "copy", "move" */
+    const char *format;      /* "json", "parquet" */
+    const char *omit_tagged; /* "none" or "", "all", "user" */
+    int64_t age_days;
+    bool include_db;
+    struct ta_conf_target target;
+};
+
 struct ta_conf_main {
     const char *addr; /* host:port */
     const char *cert_file, *key_file;
@@ -44,6 +68,7 @@ struct ta_conf_main {
     struct ta_conf_strings api_allowed;     /* addresses; empty = all */
     const char *job_subject, *node_subject; /* api-subjects; "" = none */
     int64_t walltime_grace_s;               /* 0: no job is ended */
+    struct ta_conf_node_retention node_retention;
     const char *jwt_public_key; /* base64, verified to be 32 bytes; "" = no authentication */
 };
 
@@ -79,7 +104,9 @@ struct ta_conf_archive {
     const char *kind; /* "file", "sqlite" or "s3" */
     const char *path, *db_path;
     const char *endpoint, *access_key, *secret_key, *bucket, *region; /* of "s3" */
-    bool use_path_style; /* addresses are in path style in any case */
+    bool use_path_style;      /* addresses are in path style in any case */
+    int64_t compression_days; /* <= 0: 7 */
+    struct ta_conf_job_retention retention;
 };
 
 /* tarn.archiver */
@@ -123,7 +150,9 @@ struct ta_conf_tarn {
     int64_t workers; /* HTTP workers; 0 = one per core, at most 8 */
     int64_t shards;  /* store shards; 0 = choose */
     const char *log_level;
-    int64_t cleanup_interval_ns; /* 0 = the retention */
+    int64_t cleanup_interval_ns;   /* 0 = the retention */
+    const char *retention_time;    /* "HH:MM" */
+    int64_t retention_interval_ns; /* 0 = daily at that time */
     struct ta_conf_s3 s3;
     struct ta_conf_limits limits;
     struct ta_conf_roles roles;

@@ -1,6 +1,8 @@
 /* conf_archiver.c - where archived jobs go (the reference's section), and how they get there (ours). */
 #include "app/conf_archiver.h"
 
+#include "app/conf_retention.h"
+
 #define IN(type, member) offsetof(struct type, member)
 
 static const struct ta_conf_key archive_keys[] = {
@@ -51,6 +53,15 @@ static const struct ta_conf_key archive_keys[] = {
      .offset = IN(ta_conf_archive, use_path_style),
      .default_ = "false",
      .help = "requests are in path style in any case"},
+    {.name = "compression",
+     .kind = TA_CONF_INT,
+     .offset = IN(ta_conf_archive, compression_days),
+     .default_ = "7",
+     .help = "days after their begin at which plain data of jobs are compressed; <= 0: 7"},
+    {.name = "retention",
+     .kind = TA_CONF_TABLE,
+     .offset = IN(ta_conf_archive, retention),
+     .sub = &ta_conf_job_retention_table},
 };
 const struct ta_conf_table ta_conf_archive_table = {"archive", archive_keys, TA_COUNT(archive_keys),
                                                     TA_CONF_WARN};

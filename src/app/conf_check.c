@@ -1,5 +1,6 @@
 /* conf_check.c - rules of a configuration that no single row of a table can say. */
 #include "app/conf_int.h"
+#include "app/conf_retention.h"
 #include "base/number.h"
 #include "net/jwt.h"
 
@@ -152,6 +153,8 @@ int ta_conf_check(const struct ta_config *c, struct ta_log *log, struct ta_err *
         return ta_fail(err, TA_EINVAL, "%.160s: metric-store configuration must be present",
                        c->path);
     r = check_main(c, log, err);
+    if (r == TA_OK)
+        r = ta_conf_check_retention(c, err);
     if (r == TA_OK)
         r = check_store(c, err);
     if (r == TA_OK)

@@ -2,6 +2,7 @@
 #include "app/conf_archiver.h"
 #include "app/conf_int.h"
 #include "app/conf_nats.h"
+#include "app/conf_retention.h"
 
 #define IN(type, member) offsetof(struct type, member)
 
@@ -81,6 +82,10 @@ static const struct ta_conf_key main_keys[] = {
      .rule = ">=0",
      .help = "seconds beyond its limit after which a job is ended; 0: never"},
     {.name = "api-subjects", .kind = TA_CONF_TABLE, .sub = &subject_table},
+    {.name = "nodestate-retention",
+     .kind = TA_CONF_TABLE,
+     .offset = IN(ta_conf_main, node_retention),
+     .sub = &ta_conf_node_retention_table},
     {.name = "debug", .kind = TA_CONF_TABLE, .sub = &debug_table},
 };
 static const struct ta_conf_table main_table = {"main", main_keys, TA_COUNT(main_keys),
@@ -385,6 +390,18 @@ static const struct ta_conf_key tarn_keys[] = {
      .default_ = "0",
      .rule = ">=0",
      .help = "time between two clean-ups of checkpoints; 0: the retention, as the reference"},
+    {.name = "retention-time",
+     .kind = TA_CONF_TEXT,
+     .offset = IN(ta_conf_tarn, retention_time),
+     .default_ = "02:00",
+     .help =
+         "local time, HH:MM, at which old jobs and states of nodes go, and jobs are compressed"},
+    {.name = "retention-interval",
+     .kind = TA_CONF_DURATION,
+     .offset = IN(ta_conf_tarn, retention_interval_ns),
+     .default_ = "0",
+     .rule = ">=0",
+     .help = "time between two such runs instead; 0: daily at retention-time"},
     {.name = "s3", .kind = TA_CONF_TABLE, .offset = IN(ta_conf_tarn, s3), .sub = &s3_table},
     {.name = "limits",
      .kind = TA_CONF_TABLE,

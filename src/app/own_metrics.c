@@ -368,6 +368,8 @@ int ta_own_metrics_put(const struct ta_own_metrics *m, struct ta_buf *out)
         put_cleanup(&e, m->cleanup);
     if (m->archiving && m->archiving->archiver)
         ta_archiving_put(m->archiving, &e);
+    if (m->retention)
+        ta_retention_task_put(m->retention, &e);
     if (m->protector && m->protector->is_on)
         put_protector(&e, m->protector);
     if (m->nats && m->nats->nats)

@@ -11,6 +11,7 @@
 #include "app/cleanup.h"
 #include "app/nats_inputs.h"
 #include "app/protector.h"
+#include "app/retention_task.h"
 #include "app/safe.h"
 #include "base/buf.h"
 #include "ingest/ingest.h"
@@ -39,6 +40,7 @@ struct ta_own_metrics {
     struct ta_protector *protector;
     struct ta_cleanup_task *cleanup;
     struct ta_archiving *archiving;
+    struct ta_retention_task *retention;
     struct ta_http_server *http;
     const struct ta_http_route *routes;
     size_t n_routes;

@@ -1,7 +1,6 @@
 #include "app/server.h"
 
 #include "ingest/ingest.h"
-#include "jobs/node_retention.h"
 #include "net/jwt.h"
 #include "rest/client.h"
 
@@ -9,8 +8,6 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <unistd.h>
-
-static const int64_t OLD_STATES_S = 2 * 86400;
 
 enum {
     PEM_MAX = 1 << 20, /* bytes of a certificate chain or key */
@@ -280,6 +277,7 @@ int ta_server_open(struct ta_server *s, const struct ta_config *config, struct t
                                      .protector = &s->protector,
                                      .cleanup = &s->cleanup,
                                      .archiving = &s->archiving,
+                                     .retention = &s->retention,
                                      .http = s->http,
                                      .routes = s->routes,
                                      .n_routes = s->n_routes,
@@ -302,25 +300,6 @@ static int start_nats(struct ta_server *s, struct ta_err *err)
     return ta_nats_inputs_start(&s->nats, s->config, &common, &ta_vfs_posix, err);
 }
 
-/* Nodes report every minute and nothing takes their states away by itself: a year of 1,500 nodes is 788 million rows. */
-static void warn_of_old_states(struct ta_server *s)
-{
-    const struct ta_sql_options options = {.path = s->config->main.db, .cache_bytes = 1 << 20};
-    struct ta_sql sql = {0};
-    struct ta_err err = {0};
-    int r = ta_sql_open(&sql, &options, &err);
-
-    if (r >= 0)
-        r = ta_node_states_are_old(&sql, ta_now_s(s->clock) - OLD_STATES_S, &err);
-    ta_sql_done(&sql);
-    if (r < 0)
-        ta_logf(s->log, TA_LOG_WARN, "main.db: looking for old states of nodes: %s", err.text);
-    else if (r > 0)
-        ta_logf(s->log, TA_LOG_WARN,
-                "main.db: has states of nodes that are older than two days, and they stay until "
-                "`tarn retention nodes` runs");
-}
-
 /* The database is opened here and not before privileges are dropped: it is written. */
 static int start_jobs(struct ta_server *s, struct ta_err *err)
 {
@@ -338,11 +317,7 @@ static int start_jobs(struct ta_server *s, struct ta_err *err)
     if (!s->config->main.db[0])
         return TA_OK;
     r = ta_job_desk_open(&s->jobs, &place, s->config->main.db, err);
-    if (r >= 0)
-        r = ta_job_desk_start(&s->jobs, err);
-    if (r >= 0)
-        warn_of_old_states(s);
-    return r;
+    return r < 0 ? r : ta_job_desk_start(&s->jobs, err);
 }
 
 int ta_server_start(struct ta_server *s, struct ta_err *err)
@@ -370,6 +345,8 @@ int ta_server_start(struct ta_server *s, struct ta_err *err)
     if (r == TA_OK)
         r = ta_archiving_start(&s->archiving, s->config, s->store, &s->clusters, &s->safe, s->clock,
                                s->log, err);
+    if (r == TA_OK)
+        r = ta_retention_task_start(&s->retention, s->config, s->clock, s->log, err);
     if (r == TA_OK)
         r = ta_job_inputs_start(&s->job_inputs, s->config, s->nats.nats, &s->jobs, err);
     return r < 0 ? r : ta_http_server_start(s->http, err);
@@ -446,6 +423,7 @@ int ta_server_stop(struct ta_server *s, uint32_t deadline_ms, int *out_cut, stru
     *out_cut = ta_http_server_stop(s->http, deadline_ms);
     ta_job_desk_stop(&s->jobs);
     ta_archiving_stop(&s->archiving);
+    ta_retention_task_stop(&s->retention);
     ta_cleanup_task_stop(&s->cleanup);
     ta_keeper_stop(&s->keeper);
     return ta_safe_stop(&s->safe, true, err);
@@ -454,6 +432,7 @@ int ta_server_stop(struct ta_server *s, uint32_t deadline_ms, int *out_cut, stru
 void ta_server_close(struct ta_server *s)
 {
     ta_job_inputs_stop(&s->job_inputs); /* waits for the desk */
+    ta_retention_task_stop(&s->retention);
     ta_cleanup_task_stop(&s->cleanup);
     ta_keeper_stop(&s->keeper);
     if (s->http)

@@ -21,6 +21,7 @@
 #include "app/nats_inputs.h"
 #include "app/own_metrics.h"
 #include "app/protector.h"
+#include "app/retention_task.h"
 #include "app/routes.h"
 #include "app/safe.h"
 #include "net/http.h"
@@ -49,6 +50,7 @@ struct ta_server {
     struct ta_cleanup_task cleanup;
     struct ta_job_desk jobs; /* main.db is set */
     struct ta_archiving archiving;
+    struct ta_retention_task retention;
     struct ta_job_inputs job_inputs;
     bool is_tls;
 };

@@ -2,7 +2,6 @@
 
 #include "jobs/node_parquet.h"
 
-#include <inttypes.h>
 #include <sqlite3.h>
 #include <stdio.h>
 
@@ -290,18 +289,4 @@ int ta_node_states_delete(const struct ta_node_retention *conf, struct ta_node_r
     (void)sqlite3_finalize(w.states);
     (void)sqlite3_finalize(w.strays);
     return r;
-}
-
-int ta_node_states_are_old(struct ta_sql *sql, int64_t cutoff_s, struct ta_err *err)
-{
-    char text[256];
-    int64_t found = 0;
-
-    snprintf(text, sizeof(text),
-             "SELECT EXISTS (SELECT 1 FROM node_state AS s WHERE s.time_stamp < %" PRId64
-             " AND EXISTS (SELECT 1 FROM node_state AS n WHERE n.node_id = s.node_id AND "
-             "n.time_stamp > s.time_stamp))",
-             cutoff_s);
-    int r = ta_sql_i64(sql, text, &found, err);
-    return r < 0 ? r : found != 0;
 }

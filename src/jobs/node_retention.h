@@ -48,7 +48,5 @@ int ta_node_states_move(const struct ta_node_retention *conf, struct ta_node_ret
                         struct ta_err *err);
 int ta_node_states_delete(const struct ta_node_retention *conf, struct ta_node_retained *out,
                           struct ta_err *err);
-/* Whether a node has a state before the cutoff that is not its newest: 1 or 0. Ends at the first. */
-int ta_node_states_are_old(struct ta_sql *sql, int64_t cutoff_s, struct ta_err *err);
 
 #endif

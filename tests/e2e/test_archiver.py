@@ -207,24 +207,6 @@ def test_the_command_redo_refuses_what_cannot_be_archived_and_changes_nothing_th
     assert site.states() == before
 
 
-def test_a_start_warns_of_old_states_of_nodes_but_not_of_the_newest_of_each(tmp_path):
-    site = Site(tmp_path)
-    now = int(time.time())
-    with site.server:
-        pass
-    with site.database() as db:
-        db.execute("INSERT INTO node (id, hostname, cluster, subcluster) VALUES (1, 'n1', 'c', 'main')")
-        put = ("INSERT INTO node_state (time_stamp, node_state, health_state, node_id)"
-               " VALUES (?, 'idle', 'full', 1)")
-        db.execute(put, (now - 5 * 86400,))
-    with site.server:
-        assert "states of nodes" not in site.server.log()
-    with site.database() as db:
-        db.execute(put, (now,))
-    with site.server:
-        assert "has states of nodes that are older than two days" in site.server.log()
-
-
 def test_ending_a_job_over_rest_archives_it(tmp_path):
     site = Site(tmp_path)
     with site.server as s:
