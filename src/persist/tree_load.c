@@ -1,6 +1,6 @@
 #include "persist/tree_load.h"
 
-#include <math.h>
+#include "base/floats.h"
 
 /* The array that values belong to. */
 struct array {
@@ -28,11 +28,9 @@ static void begin_array(const struct ta_tree_reader *t, const struct ta_tree_eve
 static int add_values(struct ta_restore *to, const struct ta_tree_event *ev, struct array *a,
                       struct ta_tree_load *counts, struct ta_err *err)
 {
-    uint64_t present = 0;
+    uint64_t present = ta_floats_present(ev->values, ev->n);
     int r = TA_EINVAL;
 
-    for (size_t i = 0; i < ev->n; i++)
-        present += isnan(ev->values[i]) ? 0u : 1u;
     if (a->is_wanted)
         r = ta_restore_add(to, &a->key, a->next_s, a->freq_s, ev->values, ev->n, err);
     if (r == TA_ENOMEM)

@@ -1,6 +1,7 @@
 #include "persist/tree_read.h"
 
 #include "base/bytes.h"
+#include "base/floats.h"
 #include "persist/tree_read_int.h"
 
 #include <assert.h>
@@ -253,8 +254,7 @@ static int take_values(struct ta_tree_reader *r, struct ta_tree_event *out, stru
     int e = look(r, 4 * (size_t)n, &p, err);
     if (e < 0)
         return e;
-    for (size_t i = 0; i < n; i++)
-        r->values[i] = (double)ta_get_f32(p + 4 * i);
+    (void)ta_floats_widen(p, (size_t)n, r->values);
     *out = (struct ta_tree_event){.kind = TA_TREE_VALUES,
                                   .depth = r->depth,
                                   .at = b->at,

@@ -1,6 +1,7 @@
 #include "persist/tree_write.h"
 
 #include "base/bytes.h"
+#include "base/floats.h"
 #include "base/number.h"
 #include "io/json_write.h"
 #include "persist/seal.h"
@@ -9,7 +10,6 @@
 #include <math.h>
 
 static const uint32_t bin_magic = 0xCC5B0001u;
-static const uint32_t bin_missing = 0x7FC00000u;
 
 static int put(struct ta_tree_writer *w, const void *p, size_t n, struct ta_err *err)
 {
@@ -266,47 +266,19 @@ int ta_tree_metric(struct ta_tree_writer *w, struct ta_str name, int64_t freq_s,
     return r < 0 ? r : put_u32(w, n, err);
 }
 
-/* Converts up to BLOCK values; returns how many are there. Loops without branches, so that they become vector
- * instructions: this is most of a checkpoint's work. */
-enum { BLOCK = 512, LANES = 16 };
-
-static size_t to_binary32(const double *restrict v, size_t n, float *restrict out)
-{
-    size_t present = 0;
-    size_t i = 0;
-
-    /* Loops of a constant length: gcc makes vector instructions of no other at -O2. */
-    for (; i + LANES <= n; i += LANES) {
-        uint64_t is_there[LANES];
-        for (size_t k = 0; k < LANES; k++)
-            out[i + k] = (float)v[i + k];
-        for (size_t k = 0; k < LANES; k++)
-            is_there[k] = v[i + k] == v[i + k];
-        for (size_t k = 0; k < LANES; k++)
-            present += is_there[k];
-    }
-    for (; i < n; i++) {
-        out[i] = (float)v[i];
-        present += v[i] == v[i];
-    }
-    if (present < n) {
-        for (i = 0; i < n; i++)
-            if (isnan(v[i]))
-                ta_put_u32(&out[i], bin_missing);
-    }
-    return present;
-}
-
+/* Straight into the buffer: this is most of a checkpoint's work. */
 static int bin_values(struct ta_tree_writer *w, const double *v, size_t n, struct ta_err *err)
 {
-    float block[BLOCK];
-
     for (size_t i = 0; i < n;) {
-        size_t m = n - i < BLOCK ? n - i : BLOCK;
-        w->n_samples += to_binary32(v + i, m, block);
-        int r = put(w, block, m * sizeof(*block), err);
-        if (r < 0)
-            return r;
+        size_t room = (w->out.cap - w->out.len) / sizeof(float);
+        size_t m = n - i < room ? n - i : room;
+        if (m == 0) {
+            int r = ta_file_sink_flush(&w->out, err);
+            if (r < 0)
+                return r;
+        }
+        w->n_samples += ta_floats_narrow(v + i, m, w->out.buf + w->out.len);
+        w->out.len += m * sizeof(float);
         i += m;
     }
     return TA_OK;

@@ -157,10 +157,19 @@ static unsigned find_cut(const struct ta_run_work *work, unsigned pattern_bits)
     unsigned best = 0;
     size_t best_bytes = SIZE_MAX;
 
+    uint64_t lately[1 << SLOT_BITS]; /* upper parts that are on the list: most come again soon */
+    memset(lately, 0xFF, sizeof(lately));
     for (unsigned i = 0; i < work->n; i++) {
-        n = list_add(list, n, work->u[i] >> cut);
-        for (; n > UPPER_TRIED; cut++)
+        uint64_t upper = work->u[i] >> cut;
+        uint64_t *slot = &lately[upper % (1 << SLOT_BITS)];
+        if (*slot == upper)
+            continue;
+        *slot = upper;
+        n = list_add(list, n, upper);
+        for (; n > UPPER_TRIED; cut++) {
             n = list_coarsen(list, n);
+            memset(lately, 0xFF, sizeof(lately));
+        }
     }
     for (; cut < pattern_bits && cut <= TA_RUN_WIDTH_MAX - 4; cut++) {
         if (n <= TA_RUN_SPLIT_MAX && split_bytes(work->n, cut, n) < best_bytes) {

@@ -4,14 +4,17 @@
  * those of other series of the same group and stored with them in one segment, so that a restarted
  * store holds as few blocks as one that ran on. Until then the slots read as missing.
  */
+#include "base/floats.h"
 #include "store/store_int.h"
 
 #include <assert.h>
 #include <math.h>
 
 enum {
-    BATCHES = 64,             /* groups collected for at the same time */
-    FLUSH_BYTES = 1024 * 1024 /* of runs collected in all */
+    BATCHES = 64,              /* groups collected for at the same time */
+    FLUSH_BYTES = 1024 * 1024, /* of runs collected in all */
+    SEARCH_EVERY = 16,         /* runs of one nature between two searches for their codec */
+    SAMPLES = 16               /* looked at to tell the nature of a run */
 };
 
 /* Runs of positions [pos0, pos0 + n_pos) of one group; serial 0: none. */
@@ -21,13 +24,21 @@ struct batch {
     uint32_t pos0, capacity;
 };
 
+/* What runs of a metric were like: its series are alike on one host, but for those that stand idle. A host has
+ * too few runs of each series to search a codec for every one. */
+struct nature {
+    struct ta_run_hint hint;
+    uint32_t n_runs;
+};
+
 struct ta_restore {
     struct ta_store *store;
     struct ta_name cluster, host;
     uint64_t host_id;
     size_t collected; /* bytes of runs, about */
     uint32_t victim;  /* the batch that makes room for the next new group */
-    struct ta_run_hint hint;
+    size_t n_metrics;
+    struct nature (*natures)[2]; /* by metric; [1]: mostly one value */
     struct batch batches[BATCHES];
 };
 
@@ -48,6 +59,14 @@ int ta_restore_new(struct ta_restore **out, struct ta_store *s, struct ta_str cl
     if (!r)
         return ta_fail(err, TA_ENOMEM, "no memory to restore host %.*s", TA_STR_FMT(host));
     r->store = s;
+    struct ta_metrics *m = ta_store_metrics(s);
+    r->n_metrics = ta_metrics_count(m) + 1; /* the last one for metrics that come later */
+    ta_metrics_unref(m);
+    r->natures = ta_alloc_zero(s->owner, r->n_metrics, sizeof(*r->natures));
+    if (!r->natures) {
+        ta_release(s->owner, r, sizeof(*r));
+        return ta_fail(err, TA_ENOMEM, "no memory to restore host %.*s", TA_STR_FMT(host));
+    }
     for (uint32_t i = 0; i < BATCHES; i++)
         r->batches[i].runs.alloc = ta_store_alloc(s);
     r->cluster.len = (uint8_t)cluster.len;
@@ -193,6 +212,7 @@ static int place_part(struct ta_restore *r, const struct ta_column_key *key, int
                       int64_t freq_s, const double *v, uint32_t n, struct place *out)
 {
     struct ta_alloc *a = ta_store_alloc(r->store);
+    size_t n_present = ta_floats_present(v, n);
     struct ta_writer w;
     int64_t col;
     int ret =
@@ -214,8 +234,7 @@ static int place_part(struct ta_restore *r, const struct ta_column_key *key, int
         else
             ret = (int)put_values(a, h, (uint32_t)col, own_s, start_s + freq_s / 2, freq_s, v, n,
                                   &w.locked->scratch);
-        for (uint32_t i = 0; i < n && ret >= 0; i++)
-            w.locked->counts.restored += isnan(v[i]) ? 0 : 1;
+        w.locked->counts.restored += ret < 0 ? 0 : n_present;
     }
     ta_writer_end(&w);
     return ret < 0 ? ret : TA_OK;
@@ -230,6 +249,35 @@ static void give_up(struct ta_restore *r, const struct place *place)
     if (g)
         g->n_pending--;
     ta_sweep_stop(&sw);
+}
+
+/* Do some values here and there agree in most? */
+static bool is_mostly_one(const double *v, uint32_t n)
+{
+    uint64_t bits[SAMPLES];
+    uint32_t votes = 0, same = 0;
+    uint64_t common = 0;
+
+    for (uint32_t i = 0; i < SAMPLES; i++) {
+        memcpy(&bits[i], &v[(uint64_t)i * n / SAMPLES], sizeof(bits[i]));
+        if (votes == 0)
+            common = bits[i];
+        votes = common == bits[i] ? votes + 1 : votes - 1;
+    }
+    for (uint32_t i = 0; i < SAMPLES; i++)
+        same += bits[i] == common;
+    return same > SAMPLES / 2;
+}
+
+static struct ta_run_hint *hint_for(struct ta_restore *r, uint32_t metric, const double *v,
+                                    uint32_t n)
+{
+    size_t i = metric < r->n_metrics ? metric : r->n_metrics - 1;
+    struct nature *nature = &r->natures[i][is_mostly_one(v, n)];
+
+    if (nature->n_runs++ % SEARCH_EVERY)
+        ta_run_hint_trust(&nature->hint);
+    return &nature->hint;
 }
 
 static int add_part(struct ta_restore *r, const struct ta_column_key *key, int64_t start_s,
@@ -253,7 +301,7 @@ static int add_part(struct ta_restore *r, const struct ta_column_key *key, int64
         b->capacity = n;
     }
     r->collected -= b->runs.len;
-    ret = ta_seg_encode(&b->runs, v, n, false, &r->hint);
+    ret = ta_seg_encode(&b->runs, v, n, false, hint_for(r, key->metric, v, n));
     r->collected += b->runs.len;
     if (ret < 0)
         give_up(r, &place);
@@ -298,6 +346,7 @@ int ta_restore_finish(struct ta_restore *r, struct ta_err *err)
         ret = fail_memory(r, err);
     for (uint32_t i = 0; i < BATCHES; i++)
         ta_seg_done(&r->batches[i].runs);
+    ta_release(r->store->owner, r->natures, r->n_metrics * sizeof(*r->natures));
     ta_release(r->store->owner, r, sizeof(*r));
     return ret;
 }

@@ -53,6 +53,10 @@ struct ta_run_stats {
 size_t ta_run_encode(const double *v, unsigned n, struct ta_run_hint *hint, unsigned char *out,
                      size_t room);
 
+/* The next long run is not searched as long as what served the last one serves it. For who encodes many like series
+ * with one hint, and searches now and then by leaving this out. */
+void ta_run_hint_trust(struct ta_run_hint *hint);
+
 /* Is there a well-formed run at `p`, of which `room` bytes (padding not counted) are readable? Returns its
  * bytes, or TA_EFORMAT. Proves that reading stays in bounds; not that the values are what was stored:
  * that is the checksum's duty. */

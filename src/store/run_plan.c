@@ -100,3 +100,8 @@ void ta_run_plan_choose(struct ta_run_work *work, struct ta_run_hint *hint,
                              wait << WAIT_SHIFT);
     learn(hint, work, plan);
 }
+
+void ta_run_hint_trust(struct ta_run_hint *hint)
+{
+    hint->codecs |= WAIT_MAX << WAIT_SHIFT;
+}
