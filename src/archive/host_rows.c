@@ -36,7 +36,11 @@ static const struct ta_pq_column plain_columns[] = {
     STRING("scope_id", false),
     INTEGER("timestamp", TA_PQ_DELTA_BINARY_PACKED, true),
     INTEGER("frequency", TA_PQ_RLE_DICTIONARY, false),
-    {.name = "value", .type = TA_PQ_FLOAT, .encoding = TA_PQ_PLAIN, .cuts = true},
+    {.name = "value",
+     .type = TA_PQ_FLOAT,
+     .encoding = TA_PQ_PLAIN,
+     .cuts = true,
+     .dict_pages = true},
 };
 
 static const uint16_t sorting[] = {TA_ARC_CLUSTER, TA_ARC_HOSTNAME, TA_ARC_METRIC,

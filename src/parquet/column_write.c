@@ -7,6 +7,7 @@
 enum {
     RUNS_MAX = 8192,          /* 64 KiB of runs a page */
     DICT_ENTRIES_MAX = 65536, /* beyond this a dictionary saves little */
+    DICT_PAGES_ENTRIES = 256, /* indices of a byte: zstd finds in them what it cannot in odd bits */
     PAGE_ROWS_MAX = 1 << 30   /* rows of a page are 32-bit in the format */
 };
 
@@ -19,7 +20,8 @@ void ta_pq_column_init(struct ta_pq_column_writer *c, const struct ta_pq_column 
     c->width = ta_pq_type_width(spec->type);
     c->with_digest = with_digest;
     ta_pq_digest_init(&c->digest, spec->encoding == TA_PQ_RLE_DICTIONARY || c->width == 0);
-    ta_pq_dict_init(&c->dict, bench->alloc, c->width, DICT_ENTRIES_MAX, MiB);
+    ta_pq_dict_init(&c->dict, bench->alloc, c->width,
+                    spec->dict_pages ? DICT_PAGES_ENTRIES : DICT_ENTRIES_MAX, MiB);
     ta_buf_init(&c->values, bench->alloc, SIZE_MAX / 4); /* page_bytes, or one large value */
     ta_buf_init(&c->notes, bench->alloc, 64 * MiB);
     ta_buf_init(&c->extremes, bench->alloc, 64 * MiB);

@@ -23,7 +23,8 @@ struct ta_pq_bench {
     struct ta_buf plain;  /* payload of the page being finished */
     struct ta_buf packed; /* compressed */
     struct ta_buf trial;  /* of an encoding that is being tried */
-    struct ta_buf runs;   /* indices of numbers that turned out to fit a dictionary */
+    struct ta_buf trial_packed;
+    struct ta_buf runs; /* indices of numbers that turned out to fit a dictionary */
     struct ta_buf header;
 };
 

@@ -49,6 +49,18 @@ static uint32_t slot_of(const struct ta_pq_dict *d, struct ta_str value)
     return s;
 }
 
+void ta_pq_dict_cut(struct ta_pq_dict *d, uint32_t n)
+{
+    if (n >= d->n)
+        return;
+    d->plain.len = d->offsets[n] - (d->width ? 0 : 4);
+    d->n = n;
+    d->last = 0;
+    memset(d->slots, 0, d->n_slots * sizeof(*d->slots));
+    for (uint32_t i = 0; i < n; i++)
+        d->slots[slot_of(d, ta_pq_dict_at(d, i))] = i + 1;
+}
+
 /* Room for one entry more: both tables double together, at most half of the slots are taken. */
 static int grow(struct ta_pq_dict *d)
 {

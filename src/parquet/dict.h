@@ -31,6 +31,9 @@ void ta_pq_dict_done(struct ta_pq_dict *d); /* fine on a zeroed struct */
 /* Empty, memory kept. */
 void ta_pq_dict_reset(struct ta_pq_dict *d);
 
+/* Forgets the entries from number n on. Costs as much as adding the n that stay. */
+void ta_pq_dict_cut(struct ta_pq_dict *d, uint32_t n);
+
 /* Number of the value, added if new. TA_ERANGE when a limit is reached, TA_ENOMEM; the dictionary is
  * then as it was. Cost when it equals the last one: a comparison. */
 int64_t ta_pq_dict_index(struct ta_pq_dict *d, struct ta_str value);

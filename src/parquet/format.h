@@ -54,6 +54,9 @@ struct ta_pq_column {
     bool optional;
     bool no_stats; /* blobs: neither statistics nor a column index */
     bool cuts;     /* ta_pq_writer_cut ends a page of this column */
+    bool
+        dict_pages; /* numbers, PLAIN or BYTE_STREAM_SPLIT: a page of few different values (256 in a row
+                        group) is written with the dictionary where that is smaller */
     bool streamed; /* blobs of any size (ta_pq_put_stream): required BYTES, PLAIN, no_stats; not
                       compressed; at most one column of a schema */
 };

@@ -46,11 +46,11 @@ static int encode_delta(const struct ta_pq_column_writer *c, struct ta_buf *out)
 }
 
 /* Readers differ on a width of 0, so one entry takes one bit. */
-static unsigned index_width(const struct ta_pq_dict *d)
+static unsigned index_width(const struct ta_pq_column_writer *c)
 {
-    unsigned width = d->n ? ta_bits_of(d->n - 1) : 0;
+    unsigned width = c->dict.n ? ta_bits_of(c->dict.n - 1) : 0;
 
-    return width ? width : 1;
+    return c->spec->dict_pages ? 8 : width ? width : 1;
 }
 
 /* Finds the indices of the page's numbers. TA_ERANGE: the dictionary is full. */
@@ -92,7 +92,7 @@ static int encode_indices(struct ta_pq_column_writer *c, struct ta_buf *out)
     }
     if (r < 0)
         return r;
-    unsigned width = index_width(&c->dict);
+    unsigned width = index_width(c);
     r = ta_buf_byte(out, (char)width);
     return r < 0 ? r : ta_rle_encode(runs, n, width, out);
 }
@@ -159,6 +159,44 @@ static int encode_levels(const struct ta_pq_column_writer *c, struct ta_buf *out
     if (r >= 0)
         ta_put_u32(out->at + head, (uint32_t)(out->len - head - 4));
     return r;
+}
+
+static void swap(struct ta_buf *a, struct ta_buf *b)
+{
+    struct ta_buf was = *a;
+
+    *a = *b;
+    *b = was;
+}
+
+/* Tries the dictionary on a page that is encoded and packed, and takes it where it is smaller: *how. */
+static int try_dictionary(struct ta_pq_column_writer *c, enum ta_pq_encoding *how)
+{
+    struct ta_pq_bench *b = c->bench;
+    uint32_t before = c->dict.n;
+    int r = TA_OK;
+
+    ta_buf_reset(&b->trial);
+    if (c->spec->optional)
+        r = encode_levels(c, &b->trial);
+    if (r >= 0)
+        r = encode_values(c, TA_PQ_RLE_DICTIONARY, &b->trial);
+    if (r == TA_ERANGE) { /* too many values, soon noticed */
+        ta_pq_dict_cut(&c->dict, before);
+        return TA_OK;
+    }
+    if (r >= 0)
+        r = ta_pq_pack(b->packer, b->trial.at, b->trial.len, &b->trial_packed);
+    if (r < 0)
+        return r;
+    if (b->trial_packed.len + (c->dict.n - before) * c->width >= b->packed.len) {
+        ta_pq_dict_cut(&c->dict, before);
+        return TA_OK;
+    }
+    swap(&b->plain, &b->trial);
+    swap(&b->packed, &b->trial_packed);
+    *how = TA_PQ_RLE_DICTIONARY;
+    return TA_OK;
 }
 
 static int encode_page(struct ta_pq_column_writer *c)
@@ -275,10 +313,13 @@ int ta_pq_page_write(struct ta_pq_column_writer *c)
     int r = encode_page(c);
     if (r >= 0)
         r = ta_pq_pack(b->packer, b->plain.at, b->plain.len, &b->packed);
+    enum ta_pq_encoding how = c->encoding;
+    if (r >= 0 && c->spec->dict_pages)
+        r = try_dictionary(c, &how);
     if (r >= 0)
         r = b->plain.len > INT32_MAX || b->packed.len > INT32_MAX ? TA_ERANGE : TA_OK;
     if (r >= 0)
-        r = put_packed_header(b, PAGE_DATA, b->plain.len, c->page_rows, c->encoding);
+        r = put_packed_header(b, PAGE_DATA, b->plain.len, c->page_rows, how);
     if (r >= 0)
         r = put_note(c, b->header.len + b->packed.len);
     if (r >= 0)
@@ -290,8 +331,8 @@ int ta_pq_page_write(struct ta_pq_column_writer *c)
     c->rows += c->page_rows;
     c->nulls += c->page_rows - c->page_values;
     c->plain_bytes += b->header.len + b->plain.len;
-    c->encodings |= 1u << c->encoding;
-    c->has_dict_pages |= c->encoding == TA_PQ_RLE_DICTIONARY;
+    c->encodings |= 1u << how;
+    c->has_dict_pages |= how == TA_PQ_RLE_DICTIONARY;
     return TA_OK;
 }
 

@@ -63,6 +63,13 @@ static bool fits(const struct ta_pq_column *c)
     }
 }
 
+/* Pages of the dictionary among others. */
+static bool may_mix(const struct ta_pq_column *c)
+{
+    return ta_pq_type_width(c->type) >= 4 &&
+           (c->encoding == TA_PQ_PLAIN || c->encoding == TA_PQ_BYTE_STREAM_SPLIT);
+}
+
 static bool may_stream(const struct ta_pq_column *c)
 {
     return c->type == TA_PQ_BYTES && c->encoding == TA_PQ_PLAIN && !c->optional && c->no_stats;
@@ -76,7 +83,8 @@ static int check_schema(const struct ta_pq_schema *s, struct ta_err *err)
         return ta_fail(err, TA_EINVAL, "parquet: %u columns", s->n_columns);
     for (unsigned i = 0; i < s->n_columns; i++) {
         if (!s->columns[i].name || !fits(&s->columns[i]) ||
-            (s->columns[i].streamed && !may_stream(&s->columns[i])))
+            (s->columns[i].streamed && !may_stream(&s->columns[i])) ||
+            (s->columns[i].dict_pages && !may_mix(&s->columns[i])))
             return ta_fail(err, TA_EINVAL, "parquet: column %u: type and encoding do not fit", i);
         n_streamed += s->columns[i].streamed;
     }
@@ -126,6 +134,7 @@ int ta_pq_writer_new(struct ta_pq_writer **out, const struct ta_pq_schema *schem
     ta_buf_init(&w->bench.plain, alloc, SIZE_MAX / 4);
     ta_buf_init(&w->bench.packed, alloc, SIZE_MAX / 4);
     ta_buf_init(&w->bench.trial, alloc, SIZE_MAX / 4);
+    ta_buf_init(&w->bench.trial_packed, alloc, SIZE_MAX / 4);
     ta_buf_init(&w->bench.runs, alloc, SIZE_MAX / 4);
     ta_buf_init(&w->bench.header, alloc, 64 * KiB);
     ta_pq_footer_init(&w->footer, alloc);
@@ -154,6 +163,7 @@ void ta_pq_writer_free(struct ta_pq_writer *w)
     ta_buf_done(&w->bench.plain);
     ta_buf_done(&w->bench.packed);
     ta_buf_done(&w->bench.trial);
+    ta_buf_done(&w->bench.trial_packed);
     ta_buf_done(&w->bench.runs);
     ta_buf_done(&w->bench.header);
     ta_pq_pool_done(&w->bench.pool);

@@ -47,6 +47,10 @@ def differences(ours, theirs):
     return duckdb.sql(query).fetchall()[0]
 
 
+def sums(glob):
+    return rows_of(glob).aggregate(f"count(*), sum(hash({COLUMNS}))").fetchall()
+
+
 def copy_tree(name, tmp_path):
     shutil.copytree(DATA / "trees" / name, tmp_path / "tree")
     return tmp_path / "tree"
@@ -149,6 +153,7 @@ def test_gaps_odd_names_empty_hosts_and_a_hundred_files(tmp_path):
 def test_plain_values_are_read_as_well_and_cost_little(tmp_path):
     for name in "split", "plain":
         metrics, threads = series_of(1, 40, 1440)
+        metrics["few"] = np.random.default_rng(1).integers(0, 50, 1440) / 4
         write_bin(tmp_path / name / f"c/h/{START}.bin", START, 60, metrics, threads)
         archive(tmp_path / name, tmp_path / f"out-{name}", "--value-encoding", name)
     assert differences(tmp_path / "out-split/c/*.parquet", tmp_path / "out-plain/c/*.parquet") == (0, 0)
@@ -156,6 +161,11 @@ def test_plain_values_are_read_as_well_and_cost_little(tmp_path):
     chunks = pq.ParquetFile(plain).metadata.row_group(0)
     used = {e for i in range(8) for e in chunks.column(i).encodings}
     assert "BYTE_STREAM_SPLIT" not in used
+    assert set(chunks.column(7).encodings) == {"PLAIN", "RLE", "RLE_DICTIONARY"}
+    polars = pytest.importorskip("polars")
+    arrow = pq.read_table(plain, page_checksum_verification=True).to_pylist()
+    assert [tuple(r.values()) for r in arrow] == rows_of(plain).fetchall()
+    assert [tuple(r.values()) for r in arrow] == polars.read_parquet(plain).rows()
 
 
 def test_a_day_of_four_hosts_is_smaller_than_the_reference_makes_it(tmp_path):
@@ -165,8 +175,15 @@ def test_a_day_of_four_hosts_is_smaller_than_the_reference_makes_it(tmp_path):
     result = archive(day / "tree", tmp_path / "out", "--keep", before=1700092800)
     assert differences(tmp_path / "out/fritz/*.parquet", day / "archive/fritz/*.parquet") == (0, 0)
     per_row = result["bytes_out"] / result["rows"]
-    print(f"count: day4 rows={result['rows']} bytes_per_row={per_row:.3f} memory_peak={result['memory_peak']}")
+    plain = archive(day / "tree", tmp_path / "plain", "--keep", "--value-encoding", "plain", before=1700092800)
+    assert sums(tmp_path / "plain/fritz/*.parquet") == sums(tmp_path / "out/fritz/*.parquet")
+    more = plain["bytes_out"] / result["bytes_out"] - 1
+    print(
+        f"count: day4 rows={result['rows']} bytes_per_row={per_row:.3f} plain={plain['bytes_out'] / plain['rows']:.3f} "
+        f"(+{more * 100:.1f} %) memory_peak={result['memory_peak']} plain={plain['memory_peak']}"
+    )
     assert per_row <= 2.72
+    assert more <= 0.12
 
 
 def many_hosts(tree, n_hosts, n_series, n):

@@ -17,6 +17,11 @@ BUILD = ROOT / os.environ.get("BUILD", "build")
 ROWS = 200000
 
 
+def mixed(i):
+    """Stretches of few values, of many, of few others."""
+    return i if i // 5000 % 2 else (i * i * 2654435761 % 2**32 >> 13) % 20 + i // 20000
+
+
 def expected():
     rows = range(ROWS)
     return {
@@ -33,6 +38,8 @@ def expected():
         "i64_dict": [i // 100 for i in rows],
         "flag_opt": [i % 3 == 0 if i // 10 % 2 else None for i in rows],
         "all_null": [None] * ROWS,
+        "mixed": [mixed(i) / 4 for i in rows],
+        "mixed_opt": [mixed(i) / 4 if i % 13 else None for i in rows],
     }
 
 
@@ -82,6 +89,8 @@ def test_pyarrow_finds_schema_statistics_order_and_indexes(sample):
     assert "BYTE_STREAM_SPLIT" in chunk["f32"].encodings
     assert "DELTA_BINARY_PACKED" in chunk["i64"].encodings
     assert "RLE_DICTIONARY" in chunk["name"].encodings
+    assert {"RLE_DICTIONARY", "BYTE_STREAM_SPLIT"} <= set(chunk["mixed"].encodings)
+    assert {"RLE_DICTIONARY", "PLAIN"} <= set(chunk["mixed_opt"].encodings)
 
 
 def test_duckdb_reads_every_column(sample, want):

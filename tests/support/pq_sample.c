@@ -34,6 +34,16 @@ static const struct ta_pq_column columns[] = {
     {.name = "i64_dict", .type = TA_PQ_INT64, .encoding = TA_PQ_RLE_DICTIONARY},
     {.name = "flag_opt", .type = TA_PQ_BOOL, .encoding = TA_PQ_AUTO, .optional = true},
     {.name = "all_null", .type = TA_PQ_INT64, .encoding = TA_PQ_AUTO, .optional = true},
+    {.name = "mixed",
+     .type = TA_PQ_FLOAT,
+     .encoding = TA_PQ_BYTE_STREAM_SPLIT,
+     .cuts = true,
+     .dict_pages = true},
+    {.name = "mixed_opt",
+     .type = TA_PQ_DOUBLE,
+     .encoding = TA_PQ_PLAIN,
+     .optional = true,
+     .dict_pages = true},
 };
 
 static const uint16_t sorting[] = {3};
@@ -66,6 +76,8 @@ bool pq_sample_value(unsigned c, uint64_t i, char number[8], char text[64], stru
     int64_t i64 = 1700000000 + 60 * (int64_t)i;
     float f32 = (float)i / 4;
     double f64 = (double)(i % 100) * 0.5;
+    /* Stretches of few values, of many, of few others. */
+    uint64_t mixed = i / 5000 % 2 ? i : (i * i * 2654435761 % 4294967296 >> 13) % 20 + i / 20000;
 
     *out = (struct ta_str){NULL, 0};
     switch (c) {
@@ -98,6 +110,12 @@ bool pq_sample_value(unsigned c, uint64_t i, char number[8], char text[64], stru
         return put_number(number, &i64, 8, out);
     case 11:
         return i / 10 % 2 && put_number(number, &flag, 1, out);
+    case 13:
+        f32 = (float)mixed / 4;
+        return put_number(number, &f32, 4, out);
+    case 14:
+        f64 = (double)mixed / 4;
+        return i % 13 && put_number(number, &f64, 8, out);
     default:
         return false;
     }

@@ -254,6 +254,32 @@ static void a_dictionary_numbers_values_and_refuses_over_its_limits(void **state
     ta_pq_dict_done(&d);
 }
 
+static void a_dictionary_forgets_what_came_last(void **state)
+{
+    (void)state;
+    const size_t widths[] = {0, 8};
+
+    for (size_t w = 0; w < TA_COUNT(widths); w++) {
+        struct ta_pq_dict d;
+        ta_pq_dict_init(&d, &ta_heap, widths[w], 200, 64 * KiB);
+        for (uint64_t i = 0; i < 200; i++)
+            assert_int_equal(ta_pq_dict_index(&d, (struct ta_str){(const char *)&i, 8}), i);
+        for (uint32_t keep = 199; keep < 200; keep -= 40) {
+            ta_pq_dict_cut(&d, keep);
+            assert_int_equal(d.n, keep);
+            assert_int_equal(d.plain.len, keep * (widths[w] ? 8 : 12));
+            for (uint64_t i = 0; i < keep; i++)
+                assert_int_equal(ta_pq_dict_index(&d, (struct ta_str){(const char *)&i, 8}), i);
+            /* What was forgotten is new again. */
+            uint64_t other = 199;
+            assert_int_equal(ta_pq_dict_index(&d, (struct ta_str){(const char *)&other, 8}), keep);
+        }
+        ta_pq_dict_cut(&d, 0);
+        assert_int_equal(d.plain.len, 0);
+        ta_pq_dict_done(&d);
+    }
+}
+
 static void ranges_leave_out_nan_and_widen_zero(void **state)
 {
     (void)state;
@@ -362,6 +388,7 @@ int main(void)
         cmocka_unit_test(damaged_differences_end_in_an_error_or_other_numbers),
         cmocka_unit_test(split_bytes_join_again_from_any_place),
         cmocka_unit_test(a_dictionary_numbers_values_and_refuses_over_its_limits),
+        cmocka_unit_test(a_dictionary_forgets_what_came_last),
         cmocka_unit_test(ranges_leave_out_nan_and_widen_zero),
         cmocka_unit_test(a_long_value_takes_the_range_away),
         cmocka_unit_test(thrift_fields_come_back_and_unknown_ones_are_passed_over),
