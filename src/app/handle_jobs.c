@@ -44,12 +44,13 @@ static bool is_allowed_address(struct ta_http_req *req, const struct ta_conf_str
     return false;
 }
 
-/* Of /api: the role api alone, or together with admin. Of /userapi: any user. */
+/* Of /api: the role api alone, or together with admin. What /userapi shows depends on user and roles: the
+ * call refuses those who see nothing. */
 static bool is_allowed_role(const struct ta_token *token, bool is_user)
 {
     const uint32_t both = TA_ROLE_API | TA_ROLE_ADMIN;
 
-    return is_user ? token->user[0] : token->roles == TA_ROLE_API || (token->roles & both) == both;
+    return is_user || token->roles == TA_ROLE_API || (token->roles & both) == both;
 }
 
 /* ---- the request -------------------------------------------------------------------------------- */

@@ -138,18 +138,31 @@ static bool read_query(struct ta_job_call *c, struct list_request *q)
     return more == 0;
 }
 
-/* False: this user sees no jobs at all. */
+/* False: this user sees no jobs at all. (spec: archiver 3) */
 static bool limit_to_user(struct ta_job_call *c, struct ta_job_filter *filter)
 {
-    bool sees_all = job_is_api(c) || (c->token.roles & (TA_ROLE_ADMIN | TA_ROLE_SUPPORT));
+    const uint32_t all = TA_ROLE_ADMIN | TA_ROLE_SUPPORT;
 
-    if (sees_all && !c->own_only)
+    if (!c->own_only && (job_is_api(c) || (c->token.roles & all)))
         return true;
     filter->user = ta_str(c->token.user);
-    if (c->token.user[0])
+    filter->managed_too = (c->token.roles & TA_ROLE_MANAGER) != 0;
+    if (!c->token.user[0])
+        job_refuse(c, 403, "the token names no user");
+    else if (!(c->token.roles & (all | TA_ROLE_API | TA_ROLE_MANAGER | TA_ROLE_USER)))
+        job_refuse(c, 403, "none of the token's roles sees jobs");
+    else
         return true;
-    job_refuse(c, 403, "the token names no user");
     return false;
+}
+
+/* 1 = this job is one that the filter lets pass. */
+static int may_see(struct ta_repository *r, const struct ta_job_filter *filter,
+                   const struct ta_job *job, struct ta_err *why)
+{
+    if (!filter->user.at || ta_str_eq(job->user, filter->user))
+        return 1;
+    return filter->managed_too ? ta_repository_manages(r, filter->user, job->project, why) : 0;
 }
 
 struct listing {
@@ -250,9 +263,11 @@ int job_get(struct ta_job_call *c, struct ta_repository *r, int64_t row, struct 
 
     int e = ta_repository_get(r, row, &wish, &c->arena, out, why);
 
-    if (e >= 0 && filter.user.at && !ta_str_eq(out->user, filter.user))
+    if (e >= 0)
+        e = may_see(r, &filter, out, why);
+    if (e == 0)
         e = ta_fail(why, TA_ENOTFOUND, "sql: no rows in result set");
-    return e;
+    return e < 0 ? e : TA_OK;
 }
 
 bool job_find(struct ta_job_call *c, struct ta_repository *r, struct ta_job *out)

@@ -73,6 +73,7 @@ static const char *const texts[REPO_STATEMENTS] = {
         "?2 AND tag_scope = ?3) AND job_id " SOME_LINKS,
     [REPO_TAG_MARK_SOME] = MARK(SOME_LINKS),
     [REPO_MARK] = MARK("= ?1"),
+    [REPO_MANAGES] = "SELECT ?2 IN (" REPO_MANAGED "?1)",
     [REPO_USED_NODES] = HOSTS "job_state = 'running' UNION " HOSTS
                               "monitoring_status = 1 AND job_state != 'running' ORDER BY 1, 2",
     [REPO_NODE_MAKE] = "INSERT INTO node (hostname, cluster, subcluster) VALUES (?1, ?2, ?3) ON "

@@ -99,11 +99,10 @@ int64_t ta_repository_drop_tags(struct ta_repository *r, const struct ta_job_tag
 struct ta_job_filter {
     struct ta_str cluster, project; /* at NULL: any */
     const enum ta_job_state *states;
-    size_t n_states;           /* 0: any */
-    int64_t from_s, to_s;      /* of the start, both included; to_s 0: any */
-    struct ta_str user;        /* at NULL: all; else only that user's, */
-    const struct ta_str *also; /* and those of these projects */
-    size_t n_also;             /* at most 64 */
+    size_t n_states;      /* 0: any */
+    int64_t from_s, to_s; /* of the start, both included; to_s 0: any */
+    struct ta_str user;   /* at NULL: all; else only that user's, */
+    bool managed_too;     /* and those of the projects that they manage */
     /* Where the page begins: behind that job; before_row 0: at the newest. Then `skip` jobs further. */
     int64_t before_start, before_row;
     int64_t skip, limit;
@@ -115,6 +114,10 @@ typedef int (*ta_job_each)(void *self, const struct ta_job *job, struct ta_err *
 int ta_repository_list(struct ta_repository *r, const struct ta_job_filter *filter,
                        const struct ta_job_wish *wish, ta_job_each each, void *self,
                        struct ta_err *err);
+
+/* 1 = the table of users says that this one manages that project, 0 = it does not. */
+int ta_repository_manages(struct ta_repository *r, struct ta_str user, struct ta_str project,
+                          struct ta_err *err);
 
 typedef int (*ta_node_each)(void *self, struct ta_str cluster, struct ta_str host,
                             struct ta_err *err);

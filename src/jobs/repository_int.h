@@ -27,6 +27,7 @@ enum repo_statement {
     REPO_TAG_DROP_SOME,
     REPO_TAG_MARK_SOME,
     REPO_MARK,
+    REPO_MANAGES,
     REPO_USED_NODES,
     REPO_NODE_MAKE,
     REPO_NODE_REPORT,
@@ -39,6 +40,11 @@ struct ta_repository {
     struct ta_arena row; /* of a list's current job */
     sqlite3_stmt *statements[REPO_STATEMENTS];
 };
+
+/* The projects that a user manages, by name; a list that cannot be read is empty. */
+#define REPO_MANAGED                                                                               \
+    "SELECT value FROM hpc_user, json_each(CASE WHEN json_valid(CAST(projects AS TEXT)) THEN "     \
+    "CAST(projects AS TEXT) ELSE '[]' END) WHERE username = "
 
 /* The columns that repo_read_row() reads, from column 0 on. */
 extern const char repo_columns[];

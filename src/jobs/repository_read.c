@@ -167,8 +167,6 @@ int ta_repository_find(struct ta_repository *r, const struct ta_job_match *match
 
 /* ---- lists -------------------------------------------------------------------------------------- */
 
-enum { ALSO_MAX = 64 };
-
 /* "?, ?, ?" */
 static int add_marks(struct ta_buf *text, size_t n)
 {
@@ -197,13 +195,9 @@ static int write_filter(const struct ta_job_filter *f, struct ta_buf *text)
     }
     if (e >= 0 && f->to_s)
         e = ta_buf_z(text, " AND start_time BETWEEN ? AND ?");
-    if (e >= 0 && f->user.at) {
-        e = ta_buf_z(text, " AND (hpc_user = ? OR project IN (");
-        if (e >= 0)
-            e = add_marks(text, f->n_also);
-        if (e >= 0)
-            e = ta_buf_z(text, "))");
-    }
+    if (e >= 0 && f->user.at)
+        e = ta_buf_z(text, f->managed_too ? " AND (hpc_user = ? OR project IN (" REPO_MANAGED "?))"
+                                          : " AND hpc_user = ?");
     if (e >= 0 && f->before_row)
         e = ta_buf_z(text, " AND (start_time, id) < (?, ?)");
     return e < 0 ? e : ta_buf_z(text, " ORDER BY start_time DESC, id DESC LIMIT ? OFFSET ?");
@@ -225,8 +219,8 @@ static void bind_filter(const struct ta_job_filter *f, sqlite3_stmt *s)
     }
     if (f->user.at) {
         repo_bind(s, ++at, f->user);
-        for (size_t i = 0; i < f->n_also; i++)
-            repo_bind(s, ++at, f->also[i]);
+        if (f->managed_too)
+            repo_bind(s, ++at, f->user);
     }
     if (f->before_row) {
         (void)sqlite3_bind_int64(s, ++at, f->before_start);
@@ -241,8 +235,8 @@ static int prepare_list(struct ta_repository *r, const struct ta_job_filter *fil
 {
     struct ta_buf text;
 
-    if (filter->n_also > ALSO_MAX || filter->n_states > TA_JOB_STATES)
-        return ta_fail(err, TA_ERANGE, "too many projects or states to list jobs by");
+    if (filter->n_states > TA_JOB_STATES)
+        return ta_fail(err, TA_ERANGE, "too many states to list jobs by");
     ta_buf_init(&text, r->alloc, 4 * KiB);
 
     int e = write_filter(filter, &text);
@@ -280,4 +274,21 @@ int ta_repository_list(struct ta_repository *r, const struct ta_job_filter *filt
     (void)sqlite3_finalize(s); /* repeats the step's failure */
     ta_arena_reset(&r->row);
     return e < 0 ? e : TA_OK;
+}
+
+int ta_repository_manages(struct ta_repository *r, struct ta_str user, struct ta_str project,
+                          struct ta_err *err)
+{
+    sqlite3_stmt *s = NULL;
+    int e = repo_statement(r, REPO_MANAGES, &s, err);
+
+    if (e < 0)
+        return e;
+    repo_bind(s, 1, user);
+    repo_bind(s, 2, project);
+    e = repo_step(r, s, err);
+    if (e > 0)
+        e = sqlite3_column_int(s, 0);
+    repo_reset(s);
+    return e;
 }

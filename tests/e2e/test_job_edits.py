@@ -1,4 +1,5 @@
-"""Tags and metadata of archived jobs: what REST changes in the database, the archive says too."""
+"""Tags and metadata of archived jobs: what REST changes in the database, the archive says too. Deletion, which it
+does not learn of."""
 
 import gzip
 import json
@@ -88,6 +89,13 @@ def until(condition, server):
         time.sleep(0.02)
 
 
+def archive(site, job_ids):
+    site.feed()
+    site.end_jobs(job_ids[0], len(job_ids))
+    assert site.server.request("POST", "/api/jobs/archive_job/failed").status == 200  # look at once
+    site.wait(job_ids)
+
+
 def settled(site):
     """The archive has what the database has."""
     with site.database() as db:
@@ -108,9 +116,7 @@ def test_a_change_of_an_archived_job_is_in_the_archive_and_nothing_else_has_chan
     site = Site(tmp_path, archive=kept.section())
     mine = [{"type": "note", "name": "slow", "scope": "global"}, {"type": "note", "name": "seen", "scope": "admin"}]
     with site.server as s:
-        site.feed()
-        site.end_jobs(4001, 2)
-        site.wait([4001, 4002])
+        archive(site, [4001, 4002])
         meta, data = kept.read(site, 4001)
         other = kept.read(site, 4002)
         # What another program added, or a later version will.
@@ -146,9 +152,7 @@ def test_a_change_that_the_archive_does_not_take_is_told_and_made_up_for_after_a
     kept = Files(tmp_path)
     site = Site(tmp_path, archive=kept.section(), **{"retry-after": "1s"})
     with site.server as s:
-        site.feed()
-        site.end_jobs(4001, 1)
-        site.wait([4001])
+        archive(site, [4001])
         meta, _ = kept.read(site, 4001)
         kept.write(site, 4001, meta[:-10])
         ask(s, "PATCH", "/api/jobs/edit_meta/1", {"key": "note", "value": "n"})
@@ -162,3 +166,38 @@ def test_a_change_that_the_archive_does_not_take_is_told_and_made_up_for_after_a
     with site.server as s:
         until(lambda: settled(site), s)
         assert json.loads(kept.read(site, 4001)[0])["metaData"]["note"] == "n"
+
+
+def test_deleting_a_job_takes_it_out_of_the_database_with_its_tags_and_leaves_the_archive(tmp_path):
+    kept = Files(tmp_path)
+    site = Site(tmp_path, archive=kept.section())
+    with site.server as s:
+        archive(site, [4001, 4002, 4003])
+        before = [kept.read(site, i) for i in (4001, 4002, 4003)]
+        ask(s, "POST", "/api/jobs/tag_job/3", [{"type": "note", "name": "n", "scope": "global"}])
+        until(lambda: settled(site), s)
+        before[2] = kept.read(site, 4003)
+
+        answer = s.request("DELETE", "/api/jobs/delete_job/1")
+        assert (answer.status, answer.json()) == (200, {"msg": "Successfully deleted job 1"})
+        answer = ask(s, "DELETE", "/api/jobs/delete_job/", {"jobId": 4002, "cluster": "c", "startTime": site.start_s})
+        assert answer.json() == {"msg": "Successfully deleted job 2"}
+        answer = s.request("DELETE", f"/api/jobs/delete_job_before/{site.start_s + 1}?omit-tagged=user")
+        assert answer.json() == {"msg": "Successfully deleted 0 jobs"}
+        answer = s.request("DELETE", f"/api/jobs/delete_job_before/{site.start_s + 1}?omit-tagged=none")
+        assert answer.json() == {"msg": "Successfully deleted 1 jobs"}
+
+        assert s.request("GET", "/api/jobs/").json()["jobs"] == []
+        with site.database() as db:
+            for table in ("job", "jobtag", "tarn_edit", "tarn_archive"):
+                assert db.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,), table
+            assert db.execute("SELECT count(*) FROM tag").fetchone() == (1,)
+        assert [kept.read(site, i) for i in (4001, 4002, 4003)] == before
+
+        # Unknown and misnamed ones.
+        assert s.request("DELETE", "/api/jobs/delete_job/1").status == 200
+        assert s.request("DELETE", "/api/jobs/delete_job/x").status == 400
+        assert s.request("DELETE", "/api/jobs/delete_job/", b'{"jobId": 4002}').status == 422
+        assert s.request("DELETE", "/api/jobs/delete_job/", b'{"cluster": "c"}').status == 400
+        assert s.request("DELETE", "/api/jobs/delete_job_before/1?omit-tagged=some").status == 400
+        assert s.request("DELETE", "/api/jobs/delete_job_before/").status == 400

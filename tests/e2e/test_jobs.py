@@ -353,6 +353,69 @@ def test_the_role_api_alone_or_with_admin_opens_the_routes_and_users_see_their_o
         assert ask("/userapi/jobs/2", ["user"]).status == 422
 
 
+def test_a_manager_sees_the_projects_that_the_table_of_users_names_and_a_user_none_of_them(tmp_path):
+    issuer = Issuer(tmp_path)
+    with tarn.Server(tmp_path, conf(tmp_path, **{"jwt-public-key": issuer.public})) as s:
+        def ask(path, roles, name="boss"):
+            return s.request("GET", path, headers={"X-Auth-Token": issuer.token(sub=name, roles=roles)})
+
+        def listed(roles, name="boss", more=""):
+            answer = ask(f"/userapi/jobs/?items-per-page=100{more}", roles, name)
+            assert answer.status == 200, answer.text
+            return sorted(j["jobId"] for j in answer.json()["jobs"])
+
+        api = {"X-Auth-Token": issuer.token(sub="x", roles=["api"])}
+        for i, (user, project) in enumerate([("boss", "own"), ("u", "led"), ("v", "led"), ("v", "other")], 1):
+            assert post(s, "/api/jobs/start_job/", job(i, user=user, project=project), **api).status == 201
+        assert listed(["manager"]) == [1]  # of whom the table knows nothing
+        with database(tmp_path) as d:
+            d.execute("INSERT INTO hpc_user (username, roles, projects) VALUES "
+                      "('boss', '[\"manager\"]', '[\"led\", \"empty\"]'), ('v', '[\"user\"]', '[\"led\"]')")
+        d.close()
+        assert listed(["manager"]) == listed(["manager", "api"]) == [1, 2, 3]
+        assert listed(["manager"], more="&project=led") == [2, 3]
+        assert listed(["manager"], more="&project=other") == []
+        assert [ask(f"/userapi/jobs/{i}", ["manager"]).status for i in (1, 2, 3, 4)] == [200, 200, 200, 422]
+        # What the table says of a user's projects counts for managers alone.
+        assert listed(["user"]) == listed(["api"]) == listed(["admin", "api"]) == [1]
+        assert listed(["user"], "v") == [3, 4]
+        assert [ask(f"/userapi/jobs/{i}", ["user"]).status for i in (1, 2, 3, 4)] == [200, 422, 422, 422]
+        for roles in ([], ["analyst"], ["boss"]):
+            assert ask("/userapi/jobs/", roles).status == ask("/userapi/jobs/1", roles).status == 403
+        assert ask("/userapi/jobs/", ["manager"], "").status == 403
+        assert ask("/api/jobs/", ["manager"]).status == ask("/api/jobs/", ["manager", "api"]).status == 403
+
+
+def test_only_the_roles_of_the_interface_change_jobs(tmp_path):
+    """Every route that changes something: refused to a user, a manager, admin alone; taken from api."""
+    issuer = Issuer(tmp_path)
+    tag = [{"type": "t", "name": "n", "scope": "global"}]
+    stop = {"jobId": 1, "cluster": "fritz", "stopTime": 1700000060}
+    nodes = {"cluster": "fritz", "nodes": [{"hostname": "f0101", "states": ["idle"]}]}
+    changes = [("POST", "start_job/", job(2)), ("PUT", "stop_job/", stop),
+               ("PATCH", "edit_meta/1", {"key": "k", "value": "v"}), ("POST", "tag_job/1", tag),
+               ("DELETE", "tag_job/1", tag), ("DELETE", "delete_job_before/100", None), ("DELETE", "delete_job/1", None)]
+    routes = [(method, f"/api/jobs/{path}", body) for method, path, body in changes]
+    routes += [("DELETE", "/api/tags/", tag), ("POST", "/api/nodestate/", nodes)]
+    with tarn.Server(tmp_path, conf(tmp_path, **{"jwt-public-key": issuer.public})) as s:
+        def ask(route, *roles):
+            method, path, body = route
+            return s.request(method, path, json.dumps(body).encode() if body else None,
+                             {"X-Auth-Token": issuer.token(sub="u", roles=roles)}).status
+
+        assert ask(("POST", "/api/jobs/start_job/", job(1)), "api") == 201
+        for route in routes:
+            for roles in (["user"], ["manager"], ["admin"], ["api", "user"], ["api", "manager"], ["api", "support"], []):
+                assert ask(route, *roles) == 403, (route, roles)
+            assert s.request(route[0], route[1], b"{}").status == 401, route
+        with database(tmp_path) as d:
+            assert d.execute("SELECT job_id, job_state, meta_data FROM job").fetchall() == [(1, "running", "null")]
+            assert d.execute("SELECT count(*) FROM tag").fetchone() == (0,)
+        d.close()
+        for i, route in enumerate(routes):
+            assert ask(route, *(["api"] if i % 2 else ["admin", "api"])) in (200, 201), route
+
+
 def test_only_addresses_that_are_named_may_ask(tmp_path):
     with tarn.Server(tmp_path, conf(tmp_path, **{"api-allowed-ips": ["192.0.2.1"]})) as s:
         assert s.request("GET", "/api/jobs/").status == 403

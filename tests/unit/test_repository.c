@@ -349,7 +349,6 @@ static void pages_joined_by_the_last_row_are_the_whole_list_newest_first(void **
 static void a_list_holds_what_all_filters_let_pass(void **state)
 {
     static const enum ta_job_state failed[] = {TA_JOB_FAILED, TA_JOB_TIMEOUT};
-    struct ta_str projects[] = {TA_STR("proja")};
     struct ta_job_filter filter = {.cluster = TA_STR("fritz"),
                                    .project = TA_STR("proja"),
                                    .states = failed,
@@ -357,8 +356,7 @@ static void a_list_holds_what_all_filters_let_pass(void **state)
                                    .from_s = 1700000001,
                                    .to_s = 1700000002,
                                    .user = TA_STR("nobody"),
-                                   .also = projects,
-                                   .n_also = 1,
+                                   .managed_too = true,
                                    .limit = 16};
     struct seen seen = {0};
 
@@ -369,12 +367,33 @@ static void a_list_holds_what_all_filters_let_pass(void **state)
         if (i != 2)
             assert_int_equal(ta_repository_stop(repository, row, TA_JOB_FAILED, 1, NULL), TA_OK);
     }
+    run("INSERT INTO hpc_user (username, projects) VALUES ('nobody', '[\"x\",\"proja\"]')");
     assert_int_equal(ta_repository_list(repository, &filter, &whole, see, &seen, NULL), TA_OK);
     assert_int_equal(seen.n, 1);
     assert_int_equal(seen.rows[0], 2);
-    filter.n_also = 0;
+    filter.managed_too = false;
     assert_int_equal(ta_repository_list(repository, &filter, &whole, see, &seen, NULL), TA_OK);
     assert_int_equal(seen.n, 1);
+}
+
+static void a_manager_has_the_projects_that_the_table_of_users_names(void **state)
+{
+    const struct ta_str user = TA_STR("m"), project = TA_STR("proja");
+    static const char *const none[] = {
+        "''", "'[\"proja'", "'\"projaa\"'", "'[\"PROJA\",\"proja \"]'", "'null'", "'[]'"};
+
+    (void)state;
+    assert_int_equal(ta_repository_manages(repository, user, project, NULL), 0);
+    run("INSERT INTO hpc_user (username, projects) VALUES ('m', x'5b2270726f6a61225d')");
+    assert_int_equal(ta_repository_manages(repository, user, project, NULL), 1);
+    assert_int_equal(ta_repository_manages(repository, TA_STR("n"), project, NULL), 0);
+    for (size_t i = 0; i < TA_COUNT(none); i++) {
+        char text[128];
+
+        snprintf(text, sizeof text, "UPDATE hpc_user SET projects = %s", none[i]);
+        run(text);
+        assert_int_equal(ta_repository_manages(repository, user, project, NULL), 0);
+    }
 }
 
 static void nodes_are_used_until_their_job_is_archived(void **state)
@@ -583,6 +602,7 @@ int main(void)
         TEST(a_tag_of_another_scope_is_refused_and_none_of_the_list_stays),
         TEST(pages_joined_by_the_last_row_are_the_whole_list_newest_first),
         TEST(a_list_holds_what_all_filters_let_pass),
+        TEST(a_manager_has_the_projects_that_the_table_of_users_names),
         TEST(memory_does_not_grow_with_the_number_of_jobs),
         TEST(nodes_are_used_until_their_job_is_archived),
         TEST(old_jobs_go_but_for_those_that_run_or_wait_or_are_tagged),
