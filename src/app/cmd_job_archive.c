@@ -1,4 +1,4 @@
-/* cmd_job_archive.c - `tarn job-archive list|info|validate|migrate|compress|remove`: work on the jobs of one archive.
+/* cmd_job_archive.c - `tarn job-archive list|info|migrate|compress|remove`: work on the jobs of one archive.
  *
  * Each is one walk over the jobs, which holds one job at a time. What fails for a job is told on stderr
  * and counted; the other jobs are done all the same, and the exit status is 1.
@@ -17,7 +17,7 @@
 struct values {
     const char *cluster;
     int64_t before_s, after_s;
-    bool json, dry, strict;
+    bool json, dry;
 };
 
 #define AT(member) offsetof(struct values, member)
@@ -38,14 +38,6 @@ struct values {
     }
 
 static const struct ta_option list_rows[] = {CLUSTER, JSON};
-static const struct ta_option validate_rows[] = {
-    CLUSTER,
-    {.name = "strict",
-     .kind = TA_OPT_SWITCH,
-     .offset = AT(strict),
-     .help = "a broken rule of the schema of metadata is a fault, too"},
-    JSON,
-};
 static const struct ta_option migrate_rows[] = {CLUSTER, DRY, JSON};
 static const struct ta_option compress_rows[] = {
     CLUSTER,
@@ -75,8 +67,6 @@ static const struct ta_option remove_rows[] = {
     JSON,
 };
 static const struct ta_option_table list_options = {list_rows, TA_COUNT(list_rows), false};
-static const struct ta_option_table validate_options = {validate_rows, TA_COUNT(validate_rows),
-                                                        false};
 static const struct ta_option_table migrate_options = {migrate_rows, TA_COUNT(migrate_rows), false};
 static const struct ta_option_table compress_options = {compress_rows, TA_COUNT(compress_rows),
                                                         false};
@@ -90,10 +80,10 @@ static void on_signal(int number)
     stop_requested = true;
 }
 
-enum { RULES_MAX = 64 * 1024, LINE_MAX_BYTES = 128 * 1024 };
+enum { LINE_MAX_BYTES = 128 * 1024 };
 
 struct totals {
-    uint64_t jobs, done, failed, rules;
+    uint64_t jobs, done, failed;
     int64_t first_s, last_s;
 };
 
@@ -103,7 +93,7 @@ struct job_run {
     struct ta_job_archive archive;
     struct ta_data_spool spool;
     struct ta_archive_work work;
-    struct ta_buf rules, line;
+    struct ta_buf line;
     struct ta_json_writer json;
     struct totals all, cluster;
     char cluster_name[TA_BACKEND_NAME_MAX + 1];
@@ -211,26 +201,6 @@ static int judge(struct job_run *r, const struct ta_job_address *job, int result
     return TA_OK;
 }
 
-static int validate_job(void *data, const struct ta_job_address *job, struct ta_err *err)
-{
-    struct job_run *r = data;
-    struct ta_data_counts counts;
-    struct ta_err why = {0};
-    int n_rules = 0;
-    int e = ta_archive_check(&r->work, r->archive.backend, job, &r->rules, &n_rules, &counts, &why);
-
-    r->all.jobs++;
-    if (e >= 0 && n_rules > 0 && r->v.strict) {
-        size_t end = strcspn(r->rules.at, "\n");
-
-        e = ta_fail(&why, TA_EFORMAT, "metadata: %d rules of the schema are broken, first: %.*s",
-                    n_rules, (int)end, r->rules.at);
-    }
-    r->all.rules += n_rules > 0;
-    r->all.done += e >= 0;
-    return judge(r, job, e, &why, err);
-}
-
 static int migrate_job(void *data, const struct ta_job_address *job, struct ta_err *err)
 {
     struct job_run *r = data;
@@ -280,15 +250,11 @@ static void print_totals(struct job_run *r, const char *done)
         ta_json_member_i64(&r->json, "jobs", (int64_t)r->all.jobs);
         ta_json_member_i64(&r->json, done, (int64_t)r->all.done);
         ta_json_member_i64(&r->json, "failed", (int64_t)r->all.failed);
-        ta_json_member_i64(&r->json, "breakRules", (int64_t)r->all.rules);
         end_line(r);
         return;
     }
-    printf("%" PRIu64 " jobs, %" PRIu64 " %s, %" PRIu64 " failed", r->all.jobs, r->all.done, done,
+    printf("%" PRIu64 " jobs, %" PRIu64 " %s, %" PRIu64 " failed\n", r->all.jobs, r->all.done, done,
            r->all.failed);
-    if (r->all.rules)
-        printf("; %" PRIu64 " break rules of the schema of metadata", r->all.rules);
-    printf("\n");
 }
 
 typedef int visit_fn(void *data, const struct ta_job_address *job, struct ta_err *err);
@@ -304,10 +270,10 @@ static int walk(struct job_run *r, const char *address, bool may_be_old, visit_f
     (void)sigaction(SIGTERM, &action, NULL);
     if (e >= 0)
         e = ta_job_archive_spool(&r->spool, err);
-    ta_buf_init(&r->rules, &ta_heap, RULES_MAX);
     ta_buf_init(&r->line, &ta_heap, LINE_MAX_BYTES);
     ta_archive_work_init(&r->work, &r->spool, &ta_heap);
-    const struct ta_job_walk all = {r->v.cluster, &stop_requested, visit, r};
+    const struct ta_job_walk all = {
+        .cluster = r->v.cluster, .stop = &stop_requested, .visit = visit, .data = r};
     return e < 0 ? e : ta_job_archive_walk(&r->archive, &all, err);
 }
 
@@ -315,7 +281,6 @@ static int end(struct job_run *r, int result, struct ta_err *err)
 {
     ta_archive_work_done(&r->work);
     ta_data_spool_done(&r->spool);
-    ta_buf_done(&r->rules);
     ta_buf_done(&r->line);
     ta_job_archive_close(&r->archive);
     if (result < 0)
@@ -365,21 +330,6 @@ static int run_info(const struct ta_command *self, int argc, char **argv)
         print_cluster(&r, r.cluster_name, &r.cluster);
     if (e >= 0)
         print_cluster(&r, "total", &r.all);
-    return end(&r, e, &err);
-}
-
-static int run_validate(const struct ta_command *self, int argc, char **argv)
-{
-    struct job_run r = {0};
-    struct ta_err err = {0};
-    const char *address;
-    int status;
-
-    if (!parse(&r, self, argc, argv, &address, &status))
-        return status;
-    int e = walk(&r, address, false, validate_job, &err);
-    if (e >= 0)
-        print_totals(&r, "sound");
     return end(&r, e, &err);
 }
 
@@ -450,14 +400,6 @@ const struct ta_command ta_cmd_job_archive_info = {
     .notes = ADDRESS,
     .options = &list_options,
     .run = run_info,
-};
-const struct ta_command ta_cmd_job_archive_validate = {
-    .name = "job-archive validate",
-    .operands = "ARCHIVE",
-    .summary = "read each job of a job archive whole; 1 when one is damaged",
-    .notes = ADDRESS,
-    .options = &validate_options,
-    .run = run_validate,
 };
 const struct ta_command ta_cmd_job_archive_migrate = {
     .name = "job-archive migrate",

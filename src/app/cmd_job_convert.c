@@ -6,6 +6,7 @@
 #include "app/command.h"
 #include "app/job_parquet_dir.h"
 #include "io/json_write.h"
+#include "jobs/archive_check.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -13,10 +14,12 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { RULES_MAX = 64 * 1024 };
+
 struct values {
     const char *cluster;
     uint64_t file_bytes;
-    bool overwrite, json, quiet;
+    bool overwrite, json, quiet, strict;
 };
 
 #define AT(member) offsetof(struct values, member)
@@ -47,7 +50,13 @@ static const struct ta_option convert_rows[] = {
      .default_ = "512MiB",
      .help = "rows, unpacked, in one Parquet file"},
 };
-static const struct ta_option import_rows[] = {SHARED_ROWS};
+static const struct ta_option import_rows[] = {
+    SHARED_ROWS,
+    {.name = "strict",
+     .kind = TA_OPT_SWITCH,
+     .offset = AT(strict),
+     .help = "refuse jobs and clusters that break rules of the published schemas"},
+};
 static const struct ta_option_table convert_options = {convert_rows, TA_COUNT(convert_rows), false};
 static const struct ta_option_table import_options = {import_rows, TA_COUNT(import_rows), false};
 
@@ -65,6 +74,7 @@ struct copying {
     struct ta_job_archive from, to;
     struct ta_data_spool spool;
     struct ta_archive_work work;
+    struct ta_buf rules;
     int64_t shown_ns;
     bool has_meter, is_shown;
 };
@@ -85,6 +95,35 @@ static void told(void *data, const struct ta_job_address *job, int result, const
             c->convert.done, c->convert.passed, c->convert.failed);
 }
 
+/* The first broken rule is the error. */
+static int refuse(const struct ta_buf *lines, uint64_t n, struct ta_err *err)
+{
+    struct ta_str text = ta_buf_view(lines);
+    size_t end = 0;
+
+    while (end < text.len && text.at[end] != '\n')
+        end++;
+    return ta_fail(err, TA_EFORMAT, "%.*s%s", (int)end, text.at, n > 1 ? " (and more)" : "");
+}
+
+static int hold_job(struct copying *c, const struct ta_job_address *job, struct ta_err *err)
+{
+    uint64_t n = 0;
+
+    ta_buf_reset(&c->rules);
+    int r = ta_archive_rules(&c->work, c->from.backend, job, &c->rules, &n, err);
+    return r >= 0 && n ? refuse(&c->rules, n, err) : r;
+}
+
+static int hold_cluster(struct copying *c, struct ta_str cluster, struct ta_err *err)
+{
+    uint64_t n = 0;
+
+    ta_buf_reset(&c->rules);
+    int r = ta_archive_cluster_rules(&c->work, c->from.backend, cluster, &c->rules, &n, err);
+    return r >= 0 && n ? refuse(&c->rules, n, err) : r;
+}
+
 static int copy_job(void *data, const struct ta_job_address *job, struct ta_err *err)
 {
     struct copying *c = data;
@@ -93,7 +132,9 @@ static int copy_job(void *data, const struct ta_job_address *job, struct ta_err 
 
     if (r > 0)
         r = TA_EEXIST;
-    else if (r == 0)
+    else if (r == 0 && c->v.strict)
+        r = hold_job(c, job, &why);
+    if (r == 0)
         r = ta_archive_copy(&c->work, c->from.backend, c->to.backend, job, c->v.overwrite, &why);
     return ta_job_convert_told(&c->convert, job, r, &why, err);
 }
@@ -115,7 +156,7 @@ static int copy_configurations(struct copying *c, struct ta_err *err)
             r = TA_OK;
         else if (r < 0)
             (void)ta_fail(err, r, "%s", why.text);
-        else
+        else if (!c->v.strict || (r = hold_cluster(c, names.at[i], err)) >= 0)
             r = ta_backend_put_cluster(c->to.backend, names.at[i], ta_buf_view(&c->work.other),
                                        err);
     }
@@ -144,7 +185,8 @@ static int copy_all(struct copying *c, const char *from, const char *to, struct 
     if (is_parquet(from))
         return ta_job_archive_from_parquet(&c->convert, from + 8, &c->to, err);
     r = copy_configurations(c, err);
-    const struct ta_job_walk all = {c->v.cluster, &stop_requested, copy_job, c};
+    const struct ta_job_walk all = {
+        .cluster = c->v.cluster, .stop = &stop_requested, .visit = copy_job, .data = c};
     return r < 0 ? r : ta_job_archive_walk(&c->from, &all, err);
 }
 
@@ -188,9 +230,11 @@ static int copy(const struct ta_command *self, struct copying *c, const char *fr
                                          .data = c};
     int r = ta_job_archive_spool(&c->spool, &err);
     ta_archive_work_init(&c->work, &c->spool, &ta_heap);
+    ta_buf_init(&c->rules, &ta_heap, RULES_MAX);
     if (r >= 0)
         r = copy_all(c, from, to, &err);
     ta_archive_work_done(&c->work);
+    ta_buf_done(&c->rules);
     ta_data_spool_done(&c->spool);
     ta_job_archive_close(&c->from);
     ta_job_archive_close(&c->to);

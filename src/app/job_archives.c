@@ -88,8 +88,10 @@ static int walk_cluster(struct ta_job_archive *a, struct ta_str cluster,
 {
     struct ta_backend_cursor *cursor;
     struct ta_job_address job;
-    int r = ta_backend_list(a->backend, cluster, &cursor, err);
+    int r = walk->enter ? walk->enter(walk->data, cluster, err) : TA_OK;
 
+    if (r >= 0)
+        r = ta_backend_list(a->backend, cluster, &cursor, err);
     if (r < 0)
         return r;
     while ((r = cursor->next(cursor, &job, err)) > 0) {

@@ -26,12 +26,13 @@ int ta_job_archive_open_bucket(struct ta_job_archive *a, const struct ta_bucket_
 void ta_job_archive_close(struct ta_job_archive *a); /* fine on a zeroed struct */
 
 /* Each job of the archive, or of one cluster (NULL = all). `visit` may remove it; < 0 ends the walk. With
- * *stop it ends with TA_ECANCELED. */
+ * *stop it ends with TA_ECANCELED. `enter` (may be NULL) is called for each cluster before its jobs. */
 struct ta_job_walk {
     const char *cluster;
     const volatile _Atomic bool *stop;
     int (*visit)(void *data, const struct ta_job_address *job, struct ta_err *err);
     void *data;
+    int (*enter)(void *data, struct ta_str cluster, struct ta_err *err);
 };
 int ta_job_archive_walk(struct ta_job_archive *a, const struct ta_job_walk *walk,
                         struct ta_err *err);

@@ -154,7 +154,11 @@ static int export_cluster(struct exporting *e, struct ta_job_archive *from, stru
         r = r == TA_ENOTFOUND ? TA_OK : ta_fail(err, r, "%s", why.text);
     e->number = 0;
     if (r >= 0)
-        r = ta_job_archive_walk(from, &(struct ta_job_walk){name, e->c->stop, export_job, e}, err);
+        r = ta_job_archive_walk(
+            from,
+            &(struct ta_job_walk){
+                .cluster = name, .stop = e->c->stop, .visit = export_job, .data = e},
+            err);
     if (r >= 0)
         return finish_file(e, err);
     ta_job_parquet_free(e->writer);

@@ -56,6 +56,17 @@ void ta_archive_work_done(struct ta_archive_work *w)
     ta_arena_done(&w->arena);
 }
 
+int ta_archive_read(struct ta_archive_work *w, struct ta_backend *b,
+                    const struct ta_job_address *address, struct ta_job *job, struct ta_err *err)
+{
+    int r = ta_backend_read_meta(b, address, &w->meta, err);
+
+    ta_arena_reset(&w->arena);
+    if (r >= 0)
+        r = ta_job_read_text(job, ta_buf_view(&w->meta), false, &w->arena, w->alloc, err);
+    return r < 0 ? ta_fail_context(err, r, "metadata: ") : r;
+}
+
 /* ---- copying ------------------------------------------------------------------------------------ */
 
 /* What was stored is what was put: w->meta and the data with this tally. */
@@ -190,51 +201,6 @@ int ta_archive_compress(struct ta_archive_work *w, struct ta_backend *b,
     return r < 0 ? r : 1;
 }
 
-/* ---- checking ----------------------------------------------------------------------------------- */
-
-static int read_job(struct ta_archive_work *w, struct ta_backend *b,
-                    const struct ta_job_address *address, struct ta_job *job, struct ta_err *err)
-{
-    int r = ta_backend_read_meta(b, address, &w->meta, err);
-
-    ta_arena_reset(&w->arena);
-    if (r >= 0)
-        r = ta_job_read_text(job, ta_buf_view(&w->meta), false, &w->arena, w->alloc, err);
-    return r < 0 ? ta_fail_context(err, r, "metadata: ") : r;
-}
-
-int ta_archive_check(struct ta_archive_work *w, struct ta_backend *b,
-                     const struct ta_job_address *address, struct ta_buf *rules, int *n_rules,
-                     struct ta_data_counts *counts, struct ta_err *err)
-{
-    struct ta_backend_data data;
-    struct ta_gzip gzip = {0};
-    struct ta_job job;
-
-    ta_buf_reset(rules);
-    int r = read_job(w, b, address, &job, err);
-    if (r < 0)
-        return r;
-    if (job.job_id != address->job_id || job.start_time != address->start_time ||
-        !ta_str_eq(job.cluster, address->cluster))
-        return ta_fail(err, TA_EFORMAT,
-                       "metadata: they are of job %" PRId64 " of %.*s that began at %" PRId64,
-                       job.job_id, TA_STR_FMT(job.cluster), job.start_time);
-    *n_rules = ta_job_check(&job, rules);
-    if (*n_rules < 0)
-        return ta_fail(err, *n_rules, "metadata: %s", ta_strerror(*n_rules));
-    r = ta_backend_open_data(b, address, &data, err);
-    if (r < 0)
-        return r;
-    if (data.is_gzip)
-        r = ta_gzip_unpack(&gzip, data.source, w->alloc, err);
-    if (r >= 0)
-        r = ta_data_check(data.is_gzip ? &gzip.source : data.source, counts, w->alloc, err);
-    ta_gzip_done(&gzip);
-    ta_backend_close_data(b);
-    return r < 0 ? ta_fail_context(err, r, "data: ") : r;
-}
-
 /* ---- migrating ---------------------------------------------------------------------------------- */
 
 /* What an old document has that the model passes over. */
@@ -299,7 +265,7 @@ int ta_archive_migrate(struct ta_archive_work *w, struct ta_backend *b,
                                                       TA_JOB_SHARED_SINGLE_USER};
     struct ta_job job;
     struct old old;
-    int r = read_job(w, b, address, &job, err);
+    int r = ta_archive_read(w, b, address, &job, err);
 
     if (r >= 0)
         r = read_old(w, &old, err);

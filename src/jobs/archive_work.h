@@ -1,4 +1,4 @@
-/* archive_work.h - what is done to one job of an archive: copied and compared, checked, compressed,
+/* archive_work.h - what is done to one job of an archive: copied and compared, compressed,
  * brought up to date.
  *
  * Memory: the metadata document and its model (at most 2 x TA_BACKEND_META_MAX), 64 KiB for a piece of data,
@@ -8,7 +8,6 @@
 #define TARN_JOBS_ARCHIVE_WORK_H
 
 #include "jobs/backend.h"
-#include "jobs/data_check.h"
 #include "jobs/data_spool.h"
 #include "jobs/job.h"
 
@@ -24,6 +23,11 @@ void ta_archive_work_init(struct ta_archive_work *w, struct ta_data_spool *spool
                           struct ta_alloc *alloc);
 void ta_archive_work_done(struct ta_archive_work *w);
 
+/* A job's metadata: the document stays in w->meta, what *out points to in w->arena, both until the next call.
+ * Errors begin with "metadata: ". */
+int ta_archive_read(struct ta_archive_work *w, struct ta_backend *b,
+                    const struct ta_job_address *job, struct ta_job *out, struct ta_err *err);
+
 /* Copies a job's documents as they are, but that data of more than 2,000 bytes are stored compressed. Then
  * both are read back and compared: TA_EIO when they differ. `to` never is `from`. TA_EEXIST as in
  * ta_backend_put. */
@@ -33,13 +37,6 @@ int ta_archive_copy(struct ta_archive_work *w, struct ta_backend *from, struct t
 /* A job whose data document is at hand as gzip bytes: as ta_archive_copy. */
 int ta_archive_store(struct ta_archive_work *w, struct ta_backend *to, const struct ta_job *job,
                      struct ta_str data_gz, bool may_replace, struct ta_err *err);
-
-/* Reads both documents whole. TA_EFORMAT: the metadata are no job's or another job's, the data are
- * damaged or have not the shape of data. `rules`: the lines of ta_job_check, replaced; *n_rules their
- * number. The schema's rules are broken by many real jobs, so they are told apart. */
-int ta_archive_check(struct ta_archive_work *w, struct ta_backend *b,
-                     const struct ta_job_address *job, struct ta_buf *rules, int *n_rules,
-                     struct ta_data_counts *counts, struct ta_err *err);
 
 /* Compresses data that are stored plain and longer than 2,000 bytes: 1 = done, 0 = no need. */
 int ta_archive_compress(struct ta_archive_work *w, struct ta_backend *b,

@@ -2,7 +2,8 @@
  *
  * (spec: job-archive 4) Held against the shape: metrics of known scopes; each with a unit, a time step above
  * 0 and series; each of those with a host, values that are numbers or null, and, unless they are
- * missing as in some old jobs, statistics of three numbers; statistics series likewise. Unknown members are passed over, order is free.
+ * missing as in some old jobs, statistics of three numbers; statistics series likewise. Unknown members are passed over,
+ * order is free; so is the list of file systems that the schema of data has beside the metrics.
  *
  * Memory: the JSON reader's 96 KiB; documents of any size.
  */

@@ -167,7 +167,8 @@ enum { TA_JOB_ITEMS_MAX = 1 << 20, TA_JOB_MAP_MAX = 4096 };
  * whose maximum bounds the job. The source must be one that never says TA_EAGAIN.
  * `strict`: an unknown key is an error, as for a request; else it is passed over, as in an archive
  * that an older or newer program wrote. Null leaves a scalar at its zero; of two equal keys the last
- * one counts. Words of states are not judged here: see ta_job_check.
+ * one counts. Words of states are not judged here: see
+ * document_check.h.
  * TA_EFORMAT with line and column, TA_ERANGE (number, list), TA_ENOMEM; *out is then undefined. */
 int ta_job_read(struct ta_job *out, struct ta_json_reader *r, bool strict, struct ta_arena *arena,
                 struct ta_err *err);
@@ -187,11 +188,5 @@ int ta_job_write(struct ta_json_writer *w, const struct ta_job *job);
 /* The same with the object left open, for members that the reference does not have. */
 int ta_job_write_open(struct ta_json_writer *w, const struct ta_job *job);
 int ta_job_write_member(struct ta_json_writer *w, const struct ta_job *job, enum ta_job_key key);
-
-/* Holds a job that was read against the rules of the reference's schema of job metadata
- * (spec: job-archive 4.1). Adds one line to `out` for each rule that is broken and returns their
- * number; a full `out` (TA_ERANGE) or refused memory is an error. Many real jobs break some: this
- * judges, it is no condition for reading. */
-int ta_job_check(const struct ta_job *job, struct ta_buf *out);
 
 #endif

@@ -68,6 +68,17 @@ static int read_str(struct reading *r, const struct ta_json_token *token, struct
     return copy(r, token->text, out);
 }
 
+/* Archives may say 1.0 or 1e3 for a whole number. */
+static int whole_number(const struct ta_json_token *token, int64_t *out)
+{
+    double v;
+
+    if (ta_json_f64(token, &v) < 0 || v < -0x1p53 || v > 0x1p53 || v != (double)(int64_t)v)
+        return TA_EFORMAT;
+    *out = (int64_t)v;
+    return TA_OK;
+}
+
 static int read_int(struct reading *r, const struct ta_json_token *token, bool is_32_bit,
                     int64_t *out)
 {
@@ -80,6 +91,8 @@ static int read_int(struct reading *r, const struct ta_json_token *token, bool i
 
     int e = ta_json_i64(token, &v);
 
+    if (e == TA_EFORMAT && !r->is_strict)
+        e = whole_number(token, &v);
     if (e == TA_EFORMAT)
         return ta_json_expected(token, "a whole number", r->err);
     if (e < 0 || (is_32_bit && (v < INT32_MIN || v > INT32_MAX)))
@@ -378,6 +391,7 @@ static size_t item_size(enum job_kind kind)
     }
 }
 
+/* The schema has a list of file systems among the statistics, which no program reads: it is passed over. */
 static int read_map(struct reading *r, enum job_kind kind, void **at, size_t *n)
 {
     struct ta_json_token token;
@@ -385,11 +399,18 @@ static int read_map(struct reading *r, enum job_kind kind, void **at, size_t *n)
     int e;
 
     while ((e = next(r, &token)) > 0 && token.kind == TA_JSON_KEY) {
-        e = map_item(r, at, n, item_size(kind), token.text, &item);
-        if (e == TA_OK)
-            e = next(r, &token);
-        if (e > 0)
-            e = read_item(r, &token, kind, item);
+        bool is_passed =
+            !r->is_strict && kind == JOB_STATISTIC_MAP && ta_str_is(token.text, "filesystems");
+
+        if (is_passed) {
+            e = ta_json_skip(r->json, r->err);
+        } else {
+            e = map_item(r, at, n, item_size(kind), token.text, &item);
+            if (e == TA_OK)
+                e = next(r, &token);
+            if (e > 0)
+                e = read_item(r, &token, kind, item);
+        }
         if (e < 0)
             return e;
     }

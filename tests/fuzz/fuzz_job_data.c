@@ -2,10 +2,27 @@
  * they come in pieces; and packing them gives them back. */
 #include "io/gzip.h"
 #include "jobs/data_check.h"
+#include "jobs/document_check.h"
 
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void hold_against_rules(const uint8_t *data, size_t size)
+{
+    struct ta_mem_source src;
+    struct ta_err err = {0};
+    struct ta_buf lines;
+    uint64_t n = 0;
+
+    ta_buf_init(&lines, &ta_heap, 64 * KiB);
+    ta_mem_source_init(&src, data, size, 0);
+    int r =
+        ta_document_check(&src.source, 4 * KiB, "x", &ta_rules_of_data, &lines, &n, &ta_heap, &err);
+    if ((r < 0 && (err.code != r || !err.text[0])) || (lines.len == 0) != (n == 0))
+        abort();
+    ta_buf_done(&lines);
+}
 
 static int check(const uint8_t *data, size_t size, size_t step, struct ta_data_counts *counts)
 {
@@ -61,6 +78,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (check(data, size, 0, &whole) != check(data, size, 1, &pieces) ||
         whole.values != pieces.values)
         abort();
+    hold_against_rules(data, size);
     check_packed(data, size);
     pack_and_unpack(data, size);
     return 0;

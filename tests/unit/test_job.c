@@ -259,76 +259,6 @@ static void a_job_larger_than_its_arena_is_refused(void **state)
     ta_arena_done(&arena);
 }
 
-/* Judged lines of one document. */
-static int check(const char *text, struct ta_buf *out)
-{
-    struct read_job r;
-
-    read_text(&r, ta_str(text), false);
-    assert_int_equal(r.result, TA_OK);
-
-    int n = ta_job_check(&r.job, out);
-
-    ta_arena_done(&r.arena);
-    return n;
-}
-
-#define GOOD                                                                                       \
-    "\"jobId\":1,\"user\":\"u\",\"project\":\"p\",\"cluster\":\"c\",\"subCluster\":\"s\","         \
-    "\"startTime\":1,\"duration\":1,\"resources\":[{\"hostname\":\"h\"}],"
-#define STAT "{\"unit\":{\"base\":\"B/s\",\"prefix\":\"G\"},\"avg\":1,\"min\":0,\"max\":2}"
-#define STATS                                                                                      \
-    "\"statistics\":{\"cpu_user\":" STAT ",\"cpu_load\":" STAT ",\"mem_used\":" STAT               \
-    ",\"flops_any\":" STAT ",\"mem_bw\":" STAT
-#define WORDS "\"numNodes\":1,\"shared\":\"none\",\"jobState\":\"timeout\","
-
-static void a_complete_document_breaks_no_rule(void **state)
-{
-    struct ta_buf out;
-
-    (void)state;
-    ta_buf_init(&out, &ta_heap, 4 * KiB);
-    assert_int_equal(check("{" GOOD WORDS STATS ",\"my_own\":{\"unit\":{\"base\":\"x\"}}}}", &out),
-                     0);
-    assert_int_equal(out.len, 0);
-    ta_buf_done(&out);
-}
-
-static void each_broken_rule_is_named(void **state)
-{
-    static const struct {
-        const char *text, *says;
-        int n;
-    } cases[] = {
-        {"{}", "required key is missing: jobId\n", 12},
-        {"{" GOOD "\"shared\":\"none\",\"jobState\":\"timeout\"," STATS "}}",
-         "required key is missing: numNodes\n", 1},
-        {"{" GOOD WORDS "\"numAcc\":0," STATS "}}", "must be greater than 0: numAcc\n", 1},
-        {"{" GOOD "\"numNodes\":1,\"shared\":\"no\",\"jobState\":\"canceled\"," STATS "}}",
-         "jobState is none of the known states: canceled\n", 2},
-        {"{" GOOD WORDS "\"footprint\":null," STATS "}}", "must be an object: footprint\n", 1},
-        {"{" GOOD WORDS "\"concurrentJobs\":{\"items\":null,\"count\":0}," STATS "}}",
-         "must be a list: concurrentJobs.items\n", 1},
-        {"{" GOOD WORDS
-         "\"tags\":[{\"type\":\"a\",\"name\":\"b\"},{\"type\":\"a\",\"name\":\"b\"}]," STATS "}}",
-         "a tag stands twice: b\n", 1},
-        {"{" GOOD WORDS "\"statistics\":{}}", "statistics lack a required metric: mem_bw\n", 5},
-        {"{" GOOD WORDS STATS ",\"ipc\":{\"unit\":{\"base\":\"load\"},\"avg\":-1}}}",
-         "unit has no known base: ipc\na statistic is below 0: ipc\n", 2},
-    };
-
-    (void)state;
-    for (size_t i = 0; i < TA_COUNT(cases); i++) {
-        struct ta_buf out;
-
-        ta_buf_init(&out, &ta_heap, 4 * KiB);
-        assert_int_equal(check(cases[i].text, &out), cases[i].n);
-        ta_buf_byte(&out, 0);
-        assert_non_null(strstr(out.at, cases[i].says));
-        ta_buf_done(&out);
-    }
-}
-
 static void running_pending_and_suspended_are_not_final(void **state)
 {
     int n = 0;
@@ -357,8 +287,6 @@ static int read_and_write(struct ta_alloc *alloc, struct ta_str text)
 
     if (e == TA_OK)
         e = print(&out, &job);
-    if (e == TA_OK)
-        e = ta_job_check(&job, &out);
     ta_buf_done(&out);
     ta_arena_done(&arena);
     return e;
@@ -386,8 +314,6 @@ int main(void)
         cmocka_unit_test(an_empty_map_is_not_null),
         cmocka_unit_test(a_map_with_too_many_members_is_refused),
         cmocka_unit_test(a_job_larger_than_its_arena_is_refused),
-        cmocka_unit_test(a_complete_document_breaks_no_rule),
-        cmocka_unit_test(each_broken_rule_is_named),
         cmocka_unit_test(running_pending_and_suspended_are_not_final),
         cmocka_unit_test(every_refused_allocation_is_an_error_and_leaks_nothing),
     };
