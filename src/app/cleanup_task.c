@@ -25,22 +25,30 @@ static int touch_mark(struct ta_cleanup_task *t, struct ta_err *err)
     return r < 0 ? r : c;
 }
 
-/* Unix time at which the next run is due; INT64_MAX without a retention. A time stamp of the future (the clock
- * was put back) counts as now. */
-static int64_t due_ns(struct ta_cleanup_task *t, int64_t now_ns)
+/* How long ago the last run of an earlier life ended. A time stamp of the future (the clock was put back) counts as
+ * now. Only for the start: within a life the monotonic clock counts, which nobody puts forward or back. */
+static int64_t age_of_mark_ns(struct ta_cleanup_task *t)
 {
-    int64_t interval_ns = t->interval_ns ? t->interval_ns : t->what.retention_ns;
+    int64_t now_ns = ta_now_s(t->what.clock) * NS;
     struct ta_stat stat;
     struct ta_err err = {0};
 
     if (t->what.retention_ns <= 0)
-        return INT64_MAX;
+        return 0;
     int r = ta_vfs_posix.stat(&ta_vfs_posix, t->mark, &stat, &err);
     if (r == TA_OK && stat.mtime_ns < now_ns + NS) /* now is in whole seconds */
-        return stat.mtime_ns + interval_ns;
+        return stat.mtime_ns < now_ns ? now_ns - stat.mtime_ns : 0;
     if (touch_mark(t, &err) < 0)
         ta_logf(t->what.log, TA_LOG_WARN, "[METRICSTORE]> clean-up: %s", err.text);
-    return now_ns + interval_ns;
+    return 0;
+}
+
+static bool is_due(const struct ta_cleanup_task *t, int64_t last_mono_ns)
+{
+    int64_t interval_ns = t->interval_ns ? t->interval_ns : t->what.retention_ns;
+
+    return t->what.retention_ns > 0 && ta_safe_is_ready(t->safe) &&
+           ta_mono_ns(t->what.clock) - last_mono_ns >= interval_ns;
 }
 
 static void run_once(struct ta_cleanup_task *t)
@@ -101,11 +109,13 @@ static void *run(void *self)
 {
     struct ta_cleanup_task *t = self;
 
-    while (!rest(t)) {
-        int64_t now_ns = ta_now_s(t->what.clock) * NS;
-        if (ta_safe_is_ready(t->safe) && now_ns >= due_ns(t, now_ns))
+    int64_t last_mono_ns = ta_mono_ns(t->what.clock) - age_of_mark_ns(t);
+
+    while (!rest(t))
+        if (is_due(t, last_mono_ns)) {
             run_once(t);
-    }
+            last_mono_ns = ta_mono_ns(t->what.clock);
+        }
     return NULL;
 }
 

@@ -72,7 +72,8 @@ bool ta_keeper_turn(struct ta_keeper *k)
     if ((retention_s > 0 || is_protecting(k)) &&
         now - k->retained_mono_ns >= retain_period_ns(retention_s)) {
         k->retained_mono_ns = now;
-        retain(k, retention_s > 0 ? now_s - retention_s : INT64_MIN);
+        int64_t before_s = retention_s > 0 ? now_s - retention_s : INT64_MIN;
+        retain(k, k->safe ? ta_safe_free_before(k->safe, before_s, retention_s) : before_s);
     }
     if (now - k->reported_mono_ns >= REPORT_S * NS) {
         k->reported_mono_ns = now;
@@ -114,13 +115,14 @@ static void *run(void *self)
 }
 
 int ta_keeper_start(struct ta_keeper *k, struct ta_store *store, struct ta_protector *protector,
-                    int64_t retention_s, struct ta_clock *clock, struct ta_log *log,
-                    struct ta_err *err)
+                    struct ta_safe *safe, int64_t retention_s, struct ta_clock *clock,
+                    struct ta_log *log, struct ta_err *err)
 {
     pthread_condattr_t attr;
 
     *k = (struct ta_keeper){.store = store,
                             .protector = protector,
+                            .safe = safe,
                             .clock = clock,
                             .log = log,
                             .retention_s = retention_s};

@@ -124,6 +124,15 @@ static int64_t interval_of(const struct ta_config *c)
     return half > 0 && half < interval ? half : interval;
 }
 
+/* A retention of minutes leaves less room between now and what is freed. */
+static int64_t lag_of(const struct ta_config *c)
+{
+    const int64_t lag_ns = LAG_S * (int64_t)1000000000;
+    int64_t quarter_ns = c->store.retention_ns / 4;
+
+    return quarter_ns > 0 && quarter_ns < lag_ns ? quarter_ns : lag_ns;
+}
+
 static bool is_protected(void *protector, struct ta_str cluster, struct ta_str host)
 {
     return ta_protector_has(protector, cluster, host);
@@ -133,11 +142,14 @@ int ta_safe_open(struct ta_safe *d, const struct ta_config *config, struct ta_pr
                  struct ta_store *store, struct ta_vfs *vfs, struct ta_clock *clock,
                  struct ta_log *log, struct ta_err *err)
 {
-    *d = (struct ta_safe){.store = store,
-                          .clock = clock,
-                          .log = log,
-                          .listener = {on_log},
-                          .interval_ns = interval_of(config)};
+    *d = (struct ta_safe){
+        .store = store,
+        .clock = clock,
+        .log = log,
+        .listener = {on_log},
+        .interval_ns = interval_of(config),
+        .lag_ns = lag_of(config),
+        .state = {.saved_before_s = INT64_MIN, .saved_mono_ns = ta_mono_ns(clock)}};
     pthread_mutex_init(&d->lock, NULL);
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
@@ -249,7 +261,7 @@ void ta_safe_progress(struct ta_safe *d, char *out, size_t room)
 
 /* ---- checkpoints --------------------------------------------------------------------------- */
 
-static void report(struct ta_safe *d, int64_t started_s, int64_t took_ms, int r,
+static void report(struct ta_safe *d, int64_t started_s, int64_t boundary_s, int64_t took_ms, int r,
                    const struct ta_checkpoint_counts *counts, const struct ta_err *err)
 {
     pthread_mutex_lock(&d->lock);
@@ -262,6 +274,8 @@ static void report(struct ta_safe *d, int64_t started_s, int64_t took_ms, int r,
         s->last = *counts;
         s->last_checkpoint_s = started_s;
         s->last_checkpoint_ms = took_ms;
+        s->saved_before_s = boundary_s < started_s ? boundary_s : started_s;
+        s->saved_mono_ns = ta_mono_ns(d->clock);
     }
     pthread_mutex_unlock(&d->lock);
     if (r < 0)
@@ -287,7 +301,7 @@ static int checkpoint_now(struct ta_safe *d, int64_t boundary_s, struct ta_err *
     ta_logf(d->log, TA_LOG_INFO, "[METRICSTORE]> start checkpointing (starting at %s)...",
             ta_format_time(when, started_s));
     int r = ta_vault_checkpoint(&d->vault, boundary_s, &d->stop, &counts, &why);
-    report(d, started_s, (ta_mono_ns(d->clock) - start) / 1000000, r, &counts, &why);
+    report(d, started_s, boundary_s, (ta_mono_ns(d->clock) - start) / 1000000, r, &counts, &why);
     return r < 0 ? ta_fail(err, r, "%s", why.text) : TA_OK;
 }
 
@@ -306,12 +320,14 @@ static void *run(void *arg)
     pthread_mutex_lock(&d->lock);
     while (!d->is_stopping) {
         struct timespec until = at_mono(next);
-        if (d->wanted == d->done && ta_mono_ns(d->clock) < next) {
+        if (d->wanted == d->done && !d->is_due && ta_mono_ns(d->clock) < next) {
             pthread_cond_timedwait(&d->wake, &d->lock, &until);
             continue;
         }
         uint64_t serving = d->wanted;
-        int64_t boundary = serving > d->done ? TA_CHECKPOINT_ALL : ta_now_s(d->clock) - LAG_S;
+        int64_t boundary =
+            serving > d->done ? TA_CHECKPOINT_ALL : ta_now_s(d->clock) - d->lag_ns / 1000000000;
+        d->is_due = false;
         pthread_mutex_unlock(&d->lock);
         (void)checkpoint_now(d, boundary,
                              NULL); /* said in the log and the state; the next one retries */
@@ -366,6 +382,20 @@ int ta_safe_stop(struct ta_safe *d, bool is_final, struct ta_err *err)
         d->is_running = false;
     }
     return is_final && ta_safe_is_ready(d) ? checkpoint_now(d, TA_CHECKPOINT_ALL, err) : TA_OK;
+}
+
+int64_t ta_safe_free_before(struct ta_safe *d, int64_t before_s, int64_t retention_s)
+{
+    pthread_mutex_lock(&d->lock);
+    int64_t unsaved_ns = ta_mono_ns(d->clock) - d->state.saved_mono_ns;
+    if (before_s > d->state.saved_before_s) {
+        d->is_due = true;
+        pthread_cond_signal(&d->wake);
+        if (unsaved_ns / 1000000000 < retention_s)
+            before_s = d->state.saved_before_s;
+    }
+    pthread_mutex_unlock(&d->lock);
+    return before_s;
 }
 
 uint64_t ta_safe_ask_checkpoint(struct ta_safe *d)

@@ -40,6 +40,9 @@ struct ta_safe_state {
     uint64_t checkpoints, checkpoints_failed;
     bool is_checkpointing;
     char trouble[200]; /* of the last checkpoint that failed; "" after a good one */
+    /* Samples older than that are in files, but for those that came later; INT64_MIN: none are known to be. */
+    int64_t saved_before_s;
+    int64_t saved_mono_ns; /* when that was said; the start at first */
 };
 
 struct ta_safe {
@@ -48,7 +51,7 @@ struct ta_safe {
     struct ta_log *log;
     struct ta_vault vault; /* hand &s->vault.gate.journal to ingest */
     struct ta_wal_listener listener;
-    int64_t interval_ns;
+    int64_t interval_ns, lag_ns;
     bool is_open;
 
     pthread_mutex_t lock;
@@ -57,6 +60,7 @@ struct ta_safe {
     pthread_t thread;
     bool is_running, is_stopping; /* guarded by lock */
     uint64_t wanted, done;        /* checkpoints asked for and served, guarded by lock */
+    bool is_due;                  /* a periodic one shall not wait any longer; guarded by lock */
     struct ta_safe_state state;   /* guarded by lock; without .log and .loading */
     _Atomic bool is_ready;
     _Atomic bool stop;
@@ -92,6 +96,11 @@ uint64_t ta_safe_ask_checkpoint(struct ta_safe *d);
 /* TA_OK: it has ended and its files are durable. TA_EAGAIN: w is linked. Else why it failed. */
 int ta_safe_wait_checkpoint(struct ta_safe *d, struct ta_waiter *w, uint64_t number,
                             struct ta_err *err);
+
+/* Where retention may free, if it wants to free what is older than before_s: not so far that samples go which no
+ * file has, for the next checkpoint would let go of their log. When before_s is too far, the next periodic
+ * checkpoint comes at once. While none succeeds for a whole retention, memory wins, and before_s it is. */
+int64_t ta_safe_free_before(struct ta_safe *d, int64_t before_s, int64_t retention_s);
 
 void ta_safe_state(struct ta_safe *d, struct ta_safe_state *out);
 

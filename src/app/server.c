@@ -335,8 +335,8 @@ int ta_server_start(struct ta_server *s, struct ta_err *err)
     if (r == TA_OK)
         r = ta_safe_start(&s->safe, err);
     if (r == TA_OK)
-        r = ta_keeper_start(&s->keeper, s->store, &s->protector, retention_s(s->config), s->clock,
-                            s->log, err);
+        r = ta_keeper_start(&s->keeper, s->store, &s->protector, &s->safe, retention_s(s->config),
+                            s->clock, s->log, err);
     if (r == TA_OK)
         r = ta_cleanup_task_start(&s->cleanup, s->config, &s->safe, &s->protector, s->clock, s->log,
                                   err);

@@ -7,7 +7,7 @@
  * file begins before an earlier one, and the reference can be started on the tree (spec: formats 6, 10.5).
  *
  * The format has one start per metric and file, so where the phase of a series' grid changes inside a range,
- * a new file begins there.
+ * a new file begins there; and after a gap of thousands of slots, which the format would fill with missing values.
  *
  * A file is written under <name>.tmp, synced, renamed; its directory is synced after the last one of the
  * host. A crash at any point leaves old files, new files or both in a state that loads to the same samples.

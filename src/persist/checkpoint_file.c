@@ -4,7 +4,14 @@
 
 #include <math.h>
 
-enum { BUFFER_BATCH = 64, FILE_MODE = 0640, DIR_MODE = 0750 };
+enum {
+    BUFFER_BATCH = 64,
+    /* An array has a value for each slot, so the next file is cheaper than a long gap: a clock that stepped back by a
+     * year would make arrays of a year. At 60 s these are three days: more than a host is away as a rule. */
+    GAP_SLOTS = 4096,
+    FILE_MODE = 0640,
+    DIR_MODE = 0750
+};
 
 /* The buffers of one series, oldest first, fetched a batch at a time. */
 struct buffers {
@@ -89,7 +96,8 @@ static int64_t centre_of(const struct ta_checkpoint_part *p, const struct ta_buf
 
 /* ---- planning -------------------------------------------------------------------------------- */
 
-/* First and last centre of a series in the range, and where its phase first changes. */
+/* First and last centre of a series in the range, up to where its phase first changes or it goes on after a long
+ * gap. */
 struct extent {
     int64_t first_s, last_s, change_s; /* INT64_MAX, INT64_MIN, INT64_MAX when there is none */
 };
@@ -107,9 +115,9 @@ static void series_extent(struct buffers *all, int64_t from_s, int64_t to_s, str
         int64_t first = centre_of(&p, b, p.first);
         int64_t last = centre_of(&p, b, p.end - 1);
         e->first_s = first < e->first_s ? first : e->first_s;
-        if (before_s != INT64_MIN && (first - before_s) % b->freq_s != 0) {
+        if (before_s != INT64_MIN &&
+            ((first - before_s) % b->freq_s != 0 || (first - before_s) / b->freq_s > GAP_SLOTS)) {
             e->change_s = first < e->change_s ? first : e->change_s;
-            e->last_s = last > e->last_s ? last : e->last_s;
             return; /* what lies behind the change belongs to another file */
         }
         e->last_s = last > e->last_s ? last : e->last_s;
@@ -247,8 +255,7 @@ static int put_series(struct ta_checkpoint_job *job, struct ta_tree_writer *w, s
     series_extent(&all, range->from_s, range->to_s, &e);
     if (e.first_s == INT64_MAX)
         return TA_OK;
-    if (e.change_s != INT64_MAX) /* came since the plan was made: touched, the next run has it */
-        e.last_s = e.change_s - 1;
+    /* A change that came since the plan was made ends the array: it is touched, the next run has it. */
     uint64_t n = (uint64_t)(e.last_s - e.first_s) / (uint64_t)series->freq_s + 1;
     if (n > UINT32_MAX)
         return ta_fail(err, TA_ERANGE, "a series of %llu slots does not fit a checkpoint file",

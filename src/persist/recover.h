@@ -18,6 +18,9 @@
  * every slot, and the memory needed does not depend on how much was written. Until then queries would
  * see a half-filled store: the caller answers 503 with ta_recover_state.
  *
+ * Logs are read whole, whatever the retention: samples that no file has yet must get into one, for the archive, before
+ * anything lets go of them.
+ *
  * Nothing read stops the start. A damaged file gives what is good in it, a copy is set aside with a note
  * (data_dir.h) and its host is marked as changed, so that the next checkpoint writes a good one in its place; a file
  * that belongs nowhere moves to lost+found. Only memory that is refused and a root that cannot be listed are
@@ -52,7 +55,7 @@ struct ta_recover_counts {
     uint64_t files_old;     /* left alone: their range lies before the retention */
     uint64_t files_damaged; /* of those read */
     uint64_t samples;       /* stored */
-    uint64_t skipped;       /* samples of unknown metrics, older than the retention, or nameless */
+    uint64_t skipped;       /* samples of unknown metrics, or nameless */
     uint64_t skipped_memory;
     uint64_t damaged;      /* unreadable places with good things behind them */
     uint64_t torn;         /* unreadable ends, as a crash leaves them */
@@ -92,7 +95,7 @@ struct ta_recover_conf {
     const struct ta_data_dir *dir;
     struct ta_alloc *alloc;
     struct ta_clock *clock;
-    int64_t retention_s;   /* 0: everything is loaded */
+    int64_t retention_s;   /* files that end before it stay on disk; 0: everything is loaded */
     unsigned n_workers;    /* 0: 1 */
     struct ta_log *report; /* may be NULL */
     /* May be NULL. true: the host keeps its samples beyond the retention, since a job runs there; files of up

@@ -10,6 +10,10 @@
 /* A disk that fails once is asked again before a file counts as unreadable. */
 enum { TA_RECOVER_TRIES = 3 };
 
+/* The present, for the store's writers: no sample of a log is too old for it. No file has it perhaps, and retention
+ * takes it when one does. */
+static const int64_t TA_RECOVER_ANY_AGE = INT64_MIN / 2;
+
 struct ta_recover {
     struct ta_recover_conf conf;
     struct ta_vfs *vfs;

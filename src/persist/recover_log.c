@@ -118,7 +118,7 @@ static int begin_host(struct log_job *j, const struct log_host *h)
     if (j->is_begun && j->begun_host == h->id && j->held < HOLD_SAMPLES)
         return TA_OK;
     end_host(j);
-    int r = ta_writer_begin(&j->w, j->r->conf.store, h->cluster, h->name, j->r->now_s, NULL);
+    int r = ta_writer_begin(&j->w, j->r->conf.store, h->cluster, h->name, TA_RECOVER_ANY_AGE, NULL);
     j->is_begun = r == TA_OK;
     j->begun_host = h->id;
     return r;

@@ -54,7 +54,7 @@ static int wal_begin(struct wal_job *j)
         return TA_OK;
     wal_end(j);
     int r = ta_writer_begin(&j->w, j->host->r->conf.store, j->host->cluster, j->host->host,
-                            j->host->r->now_s, NULL);
+                            TA_RECOVER_ANY_AGE, NULL);
     j->is_begun = r == TA_OK;
     if (r == TA_OK && j->shape_id != j->w.shape_id)
         forget_columns(j);
@@ -136,7 +136,7 @@ static int put_sample(struct wal_job *j, const struct ta_ref_wal_sample *x)
 
 static int replay_sample(struct wal_job *j, const struct ta_ref_wal_sample *x)
 {
-    if (x->ts_s < j->host->keep_from_s || isnan(x->value)) {
+    if (isnan(x->value)) {
         j->c.skipped++;
         return TA_OK;
     }

@@ -25,7 +25,7 @@ static int open_store(struct life *l, struct ta_err *err)
 {
     const struct ta_metric defs[] = {{TA_STR("load"), LIFE_FREQ, TA_AGG_NONE},
                                      {TA_STR("mem"), LIFE_FREQ, TA_AGG_SUM}};
-    struct ta_store_conf conf = {.alloc = l->alloc, .n_shards = 2};
+    struct ta_store_conf conf = {.alloc = l->alloc, .n_shards = 2, .retention_s = l->retention_s};
     int r = ta_metrics_new(&conf.metrics, l->alloc, NULL, defs, 2, err);
 
     if (r < 0)
@@ -49,6 +49,7 @@ int life_open_unloaded(struct life *l, struct ta_err *err)
                                  .alloc = l->alloc,
                                  .clock = &l->clock.clock,
                                  .durability = l->durability,
+                                 .retention_s = l->retention_s,
                                  .format = l->format,
                                  .seed = 7,
                                  .buffer_bytes = 0,

@@ -26,6 +26,7 @@ struct life {
     struct ta_clock_manual clock;
     enum ta_tree_format format;
     enum ta_durability durability;
+    int64_t retention_s; /* 0: none */
     struct ta_store *store;
     struct ta_vault vault;
     bool is_open;

@@ -102,6 +102,34 @@ static void buffers_go_when_all_of_them_is_older_than_the_retention(void **state
     assert_non_null(strstr(b->text, "1 buffers freed"));
 }
 
+static void nothing_goes_by_age_before_a_file_has_it(void **state)
+{
+    struct bench *b = *state;
+    struct ta_safe safe = {.clock = &b->clock.clock,
+                           .state = {.saved_before_s = INT64_MIN, .saved_mono_ns = 1}};
+
+    pthread_mutex_init(&safe.lock, NULL);
+    pthread_cond_init(&safe.wake, NULL);
+    b->keeper.safe = &safe;
+    fill(b, "h", 512);
+    ta_clock_manual_step(&b->clock, 86400 * INT64_C(1000000000)); /* only the clock on the wall */
+    pass(b, 120);
+    assert_int_equal(buffers(b), 1);
+    assert_true(safe.is_due); /* a checkpoint was asked for */
+    safe.state.saved_before_s = T + 600 * 60;
+    pass(b, 120);
+    assert_int_equal(buffers(b), 0);
+    /* No checkpoint succeeds any more: memory has its limit all the same. */
+    fill(b, "h", 512);
+    safe.state.saved_before_s = T - 60;
+    pass(b, 120);
+    assert_int_equal(buffers(b), 1);
+    pass(b, 3600);
+    assert_int_equal(buffers(b), 0);
+    pthread_cond_destroy(&safe.wake);
+    pthread_mutex_destroy(&safe.lock);
+}
+
 static void without_a_retention_nothing_goes_by_age(void **state)
 {
     struct bench *b = *state;
@@ -139,7 +167,7 @@ static void the_thread_starts_and_stops_at_once(void **state)
     struct ta_keeper k = {0};
 
     ta_keeper_stop(&k); /* never ran */
-    assert_int_equal(ta_keeper_start(&k, b->store, NULL, 3600, &ta_clock_system, NULL, NULL),
+    assert_int_equal(ta_keeper_start(&k, b->store, NULL, NULL, 3600, &ta_clock_system, NULL, NULL),
                      TA_OK);
     fill(b, "h", 100);
     ta_keeper_stop(&k);
@@ -151,6 +179,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(buffers_go_when_all_of_them_is_older_than_the_retention),
+        TEST(nothing_goes_by_age_before_a_file_has_it),
         TEST(without_a_retention_nothing_goes_by_age),
         TEST(retention_runs_at_least_once_a_minute),
         TEST(the_memory_is_reported_every_five_minutes),

@@ -290,6 +290,40 @@ static void a_new_phase_begins_a_new_file(void **state)
     bench_close(&b);
 }
 
+/* As a clock that steps back by a year leaves them, and data of last year that is sent again. */
+static void a_long_gap_begins_a_new_file_and_costs_nothing(void **state)
+{
+    enum { YEAR = 365 * 86400 };
+    struct bench b = {0};
+
+    (void)state;
+    bench_open(&b);
+    for (int64_t i = 0; i < 20; i++) {
+        put(&b, "", NOW + YEAR + i * 60, (double)i);
+        put(&b, "socket0", NOW + i * 60, (double)-i);
+        put(&b, "socket0", NOW + YEAR + i * 60, (double)i);
+    }
+    struct ta_checkpoint_counts c = run(&b, TA_CHECKPOINT_ALL);
+    assert_int_equal(c.samples, 60);
+    assert_true(c.bytes < 2000);
+    /* Into the gap, which a file covers: it is written again, and once more in pieces. */
+    put(&b, "", NOW + YEAR / 2, 0.5);
+    put(&b, "", NOW, 0.25);
+    c = run(&b, TA_CHECKPOINT_ALL);
+    assert_true(c.files_again >= 1);
+    assert_true(c.bytes < 2000);
+    read_files(&b, &found);
+    assert_int_equal(found.n, 62);
+    assert_int_equal(count_of(&found, "", NOW, 0.25f), 1);
+    assert_int_equal(count_of(&found, "", NOW + YEAR / 2, 0.5f), 1);
+    for (int64_t i = 0; i < 20; i++) {
+        assert_int_equal(count_of(&found, "", NOW + YEAR + i * 60, (float)i), 1);
+        assert_int_equal(count_of(&found, "socket0", NOW + i * 60, (float)-i), 1);
+        assert_int_equal(count_of(&found, "socket0", NOW + YEAR + i * 60, (float)i), 1);
+    }
+    bench_close(&b);
+}
+
 /* false: nothing was left to fail. */
 static bool fail_nth_call(int64_t nth, int sys)
 {
@@ -347,6 +381,7 @@ int main(void)
         cmocka_unit_test(what_memory_let_go_of_stays_in_a_file_that_is_written_again),
         cmocka_unit_test(data_older_than_every_file_gets_a_file_before_them),
         cmocka_unit_test(a_new_phase_begins_a_new_file),
+        cmocka_unit_test(a_long_gap_begins_a_new_file_and_costs_nothing),
         cmocka_unit_test(a_failed_run_is_made_good_by_the_next),
         cmocka_unit_test(hosts_whose_names_cannot_be_paths_are_refused),
     };

@@ -80,6 +80,38 @@ static void a_clock_that_steps_back_and_forth_loses_nothing(void **state)
     free(m);
 }
 
+/* Down for longer than the retention, or a clock that is: the archive is still to get them. */
+static void what_only_the_log_has_gets_into_a_file_however_old_it_is(void **state)
+{
+    struct ta_vfs_mem disk;
+    struct life_model *m;
+    struct life l;
+
+    (void)state;
+    for (enum ta_tree_format format = TA_TREE_BIN; format <= TA_TREE_JSON; format++) {
+        life_begin(&l, &disk, &m);
+        l.format = format;
+        l.retention_s = 3600;
+        assert_int_equal(life_open(&l, NULL), TA_OK);
+        for (unsigned k = 0; k < 10; k++)
+            assert_int_equal(life_write(&l, m, k % LIFE_HOSTS, 0, LIFE_COLUMNS, k), TA_OK);
+        life_drop(&l);
+        ta_clock_manual_step(&l.clock, 10 * 3600 * (int64_t)1000000000);
+        assert_int_equal(life_open(&l, NULL), TA_OK);
+        assert_int_equal(life_checkpoint(&l, ta_now_s(&l.clock.clock), NULL), TA_OK);
+        life_drop(&l);
+        l.retention_s = 0; /* what is in the files now, old or not */
+        assert_int_equal(life_open(&l, NULL), TA_OK);
+        life_compare(&l, m);
+        assert_int_equal(m->lost + m->wrong, 0);
+        const struct ta_recover_report *report = ta_recover_report(l.vault.recover);
+        assert_int_equal(report->kind[TA_RECOVER_LOG].samples, 0);
+        life_drop(&l);
+        ta_vfs_mem_done(&disk);
+        free(m);
+    }
+}
+
 static void no_checkpoint_is_taken_before_everything_is_loaded(void **state)
 {
     struct ta_vfs_mem disk;
@@ -210,6 +242,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(writes_while_loading_win_over_what_is_loaded),
         cmocka_unit_test(a_clock_that_steps_back_and_forth_loses_nothing),
+        cmocka_unit_test(what_only_the_log_has_gets_into_a_file_however_old_it_is),
         cmocka_unit_test(no_checkpoint_is_taken_before_everything_is_loaded),
         cmocka_unit_test(any_flipped_bit_of_the_log_costs_at_most_its_record),
         cmocka_unit_test(a_log_whose_checksums_are_ignored_is_noticed),
