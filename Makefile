@@ -58,9 +58,9 @@ HEADERS   := $(wildcard src/*/*.h include/tarn/*.h)
 SUP_SRC   := $(wildcard tests/support/*.c)
 SUP_OBJ   := $(SUP_SRC:%.c=$(BUILD)/%.o)
 TEST_SRC  := $(wildcard tests/unit/test_*.c tests/fault/test_*.c)
-# Thousands of archive runs in one thread: nothing for a race detector, and minutes under it.
+# Many runs of one thread each: nothing for a race detector, and minutes under it.
 ifeq ($(SAN),thread)
-TEST_SRC  := $(filter-out tests/fault/test_archive_fault.c,$(TEST_SRC))
+TEST_SRC  := $(filter-out tests/fault/test_archive_fault.c tests/fault/test_job_ways_fault.c,$(TEST_SRC))
 endif
 TESTS     := $(TEST_SRC:%.c=$(BUILD)/%)
 BENCH_SRC := $(wildcard tests/bench/bench_*.c)
@@ -140,7 +140,8 @@ soak: $(BUILD)/tests/fault/test_vault_powercut $(BUILD)/tests/fault/test_vault_i
       $(BUILD)/tests/fault/test_vault_memory $(BUILD)/tests/fault/test_archiver_memory \
       $(BUILD)/tests/unit/test_node_retention $(BUILD)/tests/unit/test_job_retention \
       $(BUILD)/tests/fault/test_checkpoint_damage $(BUILD)/tests/unit/test_vault \
-      $(BUILD)/tests/unit/test_log_damage $(BUILD)/tests/unit/test_ref_wal $(BUILD)/tests/unit/test_job_parquet all
+      $(BUILD)/tests/unit/test_log_damage $(BUILD)/tests/unit/test_ref_wal $(BUILD)/tests/unit/test_job_parquet \
+      $(BUILD)/tests/fault/test_job_ways_fault all
 	$(BUILD)/tests/fault/test_checkpoint_damage 1
 	$(BUILD)/tests/unit/test_vault
 	$(BUILD)/tests/unit/test_log_damage
@@ -152,7 +153,8 @@ soak: $(BUILD)/tests/fault/test_vault_powercut $(BUILD)/tests/fault/test_vault_i
 	TARN_ALL_FAULTS=1 $(BUILD)/tests/unit/test_node_retention
 	TARN_ALL_FAULTS=1 $(BUILD)/tests/unit/test_job_retention
 	TARN_ALL_FAULTS=1 $(BUILD)/tests/unit/test_job_parquet
-	TARN_ARCHIVE_JOBS=500 TARN_KILLS=1000 TARN_ACKS=10000 TARN_SYSKILL_DEPTH=11 TARN_STOPS=50 \
+	TARN_ALL_FAULTS=1 $(BUILD)/tests/fault/test_job_ways_fault
+	TARN_ARCHIVE_JOBS=500 TARN_ARCHIVE_KILLS=500 TARN_KILLS=1000 TARN_ACKS=10000 TARN_SYSKILL_DEPTH=11 TARN_STOPS=50 \
 	    $(PYTHON) -m pytest -q -s -p no:cacheprovider \
 	    tests/e2e/test_kill.py tests/e2e/test_ack_audit.py tests/e2e/test_syscall_kill.py \
 	    tests/e2e/test_archiver.py \

@@ -145,9 +145,15 @@ int ta_backend_put_meta(struct ta_backend *b, const struct ta_job_address *job, 
 
 int ta_backend_remove(struct ta_backend *b, const struct ta_job_address *job, struct ta_err *err)
 {
-    int r = must_exist(b, job, err);
+    int there = ta_backend_exists(b, job, err);
+    struct ta_err why = {0};
 
-    return r < 0 ? r : b->ops->remove(b, job, err);
+    if (there < 0)
+        return there;
+    int r = b->ops->remove(b, job, &why);
+    if (r < 0 && (there || r != TA_ENOTFOUND))
+        return ta_fail(err, r, "%s", why.text);
+    return there ? TA_OK : missing(b, job, err);
 }
 
 static int by_name(const void *a, const void *b)

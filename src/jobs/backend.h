@@ -140,7 +140,8 @@ int ta_backend_put_data(struct ta_backend *b, const struct ta_job_address *job,
                         const struct ta_backend_data *data, struct ta_err *err);
 int ta_backend_put_meta(struct ta_backend *b, const struct ta_job_address *job, struct ta_str meta,
                         struct ta_err *err);
-/* The metadata go first: a job half removed is no job. TA_ENOTFOUND. */
+/* The metadata go first: a job half removed is no job. TA_ENOTFOUND: there was none; what was left of it, as
+ * after a removal that failed, is gone nevertheless. */
 int ta_backend_remove(struct ta_backend *b, const struct ta_job_address *job, struct ta_err *err);
 
 /* Sorted by name. TA_ERANGE: more than TA_BACKEND_CLUSTERS_MAX. */

@@ -122,6 +122,14 @@ static int copy_cluster(struct retention *r, struct ta_err *err)
     return ta_backend_put_cluster(r->conf->to, cluster, ta_buf_view(&r->meta), err);
 }
 
+/* 1 = a job that the archive does not have was moved by a run that failed or died before it had removed all. */
+static int was_moved(struct retention *r, const struct retained_job *old, struct ta_err *err)
+{
+    const struct ta_job_address job = retention_address(r, old);
+
+    return r->conf->policy == TA_JOBS_MOVE ? ta_backend_exists(r->conf->to, &job, err) : 0;
+}
+
 int retention_to_archive(struct retention *r, struct ta_err *err)
 {
     struct retained_job last = {0};
@@ -135,15 +143,18 @@ int retention_to_archive(struct retention *r, struct ta_err *err)
         if (e <= 0)
             return e;
         int copied = copy_job(r, &last, &why);
-        if (copied == TA_ENOTFOUND) {
-            r->out->absent++;
-            continue;
-        }
+        bool is_absent = copied == TA_ENOTFOUND;
+        if (is_absent)
+            copied = was_moved(r, &last, &why);
         if (copied < 0) {
             retention_failed(r, &last, &why);
             continue;
         }
-        r->out->copied++;
+        if (is_absent && copied == 0) {
+            r->out->absent++;
+            continue;
+        }
+        r->out->copied += !is_absent;
         if (r->conf->policy == TA_JOBS_MOVE)
             e = retention_remove(r, &last, 1, err);
     }

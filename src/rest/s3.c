@@ -228,7 +228,8 @@ int ta_s3_ask(struct ta_s3 *s, const struct ta_s3_ask *a, struct ta_err *err)
                              : ta_rest_is_transient(TA_OK, r) || r == 500 || r == 409;
         if (!passing || attempt + 1 == ATTEMPTS)
             return r < 0 ? ta_fail(err, r, "%s", why.text) : r;
-        r = wait_ms(s, ta_rest_backoff_ms(s->http, attempt), err);
+        int64_t wait = ta_rest_backoff_ms(s->http, attempt), most = s->conf.wait_max_ms;
+        r = wait_ms(s, most && most < wait ? most : wait, err);
         if (r < 0)
             return r;
     }

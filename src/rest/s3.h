@@ -21,7 +21,8 @@ struct ta_s3_conf {
     struct ta_sigv4_keys keys; /* service is set here */
     struct ta_rest_conf http;
     struct ta_clock *clock;
-    size_t part_bytes; /* 0 = 8 MiB; servers want 5 MiB at least */
+    size_t part_bytes;   /* 0 = 8 MiB; servers want 5 MiB at least */
+    int64_t wait_max_ms; /* longest wait before a request is repeated; 0 = as rest/client.h says */
 };
 
 struct ta_s3;

@@ -9,7 +9,8 @@ import time
 
 import tarn
 
-KILLS = int(os.environ.get("TARN_ARCHIVE_JOBS", "50"))
+JOBS = int(os.environ.get("TARN_ARCHIVE_JOBS", "50"))
+KILLS = int(os.environ.get("TARN_ARCHIVE_KILLS", "8"))
 CLUSTER = {
     "name": "c",
     "metricConfig": [
@@ -70,9 +71,12 @@ class Site:
             assert time.monotonic() < until, (self.states(), self.server.log()[-3000:])
             time.sleep(0.02)
 
+    def place(self, job_id):
+        return self.directory / "archive" / "c" / str(job_id // 1000) / f"{job_id % 1000:03}" / str(self.start_s)
+
     def read(self, job_id):
         """The two documents of a job, None for one that is not there."""
-        place = self.directory / "archive" / "c" / str(job_id // 1000) / f"{job_id % 1000:03}" / str(self.start_s)
+        place = self.place(job_id)
         meta, data = place / "meta.json", place / "data.json.gz"
         return (json.loads(meta.read_text()) if meta.exists() else None,
                 json.loads(gzip.decompress(data.read_bytes())) if data.exists() else None)
@@ -230,30 +234,40 @@ def test_a_bad_file_of_rules_ends_the_start_and_is_named(tmp_path):
 
 
 def test_a_kill_at_any_point_leaves_each_job_archived_whole_or_waiting(tmp_path):
-    """Killed at random moments while it archives, until all jobs are done."""
+    """Killed at random moments while it archives, until there were as many kills, and as many jobs."""
     site = Site(tmp_path)
+    jobs = kills = in_the_middle = 0
+    seen = set()
     with site.server as s:
         site.feed()
         s.stop()
         # The tables are there; the jobs are not, and nobody archives before the first kill.
-        ids = range(5000, 5000 + KILLS)
-        site.end_jobs(5000, KILLS)
-        kills = 0
-        while any(v != 3 for v in site.states().values()):
+        while jobs < JOBS or kills < KILLS or any(v != 3 for v in site.states().values()):
+            waiting = sum(v != 3 for v in site.states().values())
+            if waiting < 10 and (jobs < JOBS or kills < KILLS):
+                site.end_jobs(5000 + jobs, 25)
+                jobs += 25
             s.start()
             time.sleep(random.uniform(0, 0.12))  # a random moment, not a condition
             s.process.kill()
             s.process.wait()
             kills += 1
+            begun = False
             for job_id, state in site.states().items():
                 assert state in (1, 3), (job_id, state)
-                if state == 3:
+                if state == 3 and job_id not in seen:
                     site.check_whole(job_id)
-            assert kills < 20 * KILLS
+                    seen.add(job_id)
+                elif state == 1:
+                    begun |= site.place(job_id).exists() and any(site.place(job_id).iterdir())
+            in_the_middle += begun
+            assert kills < 20 * (JOBS + KILLS)
         s.start()
-        site.wait(ids)
-        for job_id in ids:
+        assert len(site.states()) == jobs
+        site.wait(range(5000, 5000 + jobs))
+        for job_id in range(5000, 5000 + jobs):
             site.check_whole(job_id)
         with site.database() as db:
             assert db.execute("SELECT count(*) FROM tarn_archive").fetchone()[0] == 0
-        print(f"{KILLS} jobs archived over {kills} kills, none lost and none in part")
+        print(f"{jobs} jobs archived over {kills} kills, {in_the_middle} of them between the files and the row"
+              " of a job, none lost and none in part")

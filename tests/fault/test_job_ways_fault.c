@@ -1,0 +1,541 @@
+/* A job on each of its ways (archived, copied, moved) between archives of each form, while the n-th call on a
+ * file, on the database, or the n-th request to the bucket's server fails: the job is whole where it was or
+ * where it goes, and the next try brings it there.
+ *
+ * With TARN_ALL_FAULTS every n is tried, else every few. */
+#include "archive_site.h"
+#include "io/vfs_fault.h"
+#include "jobs/archive_work.h"
+#include "jobs/job_retention.h"
+#include "s3_server.h"
+#include "sql_fault.h"
+
+#include <errno.h>
+#include <ftw.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { SILENT_MS = 20 }; /* how long an answer is waited for that does not come */
+
+enum form { FILES, DATABASE, BUCKET, FORMS };
+enum trouble { WITH_FILES, WITH_SQL, WITH_REQUESTS, TROUBLES = WITH_REQUESTS + S3_FAULTS };
+
+static struct archive_site site;
+static struct s3_server server;
+static struct ta_vfs_fault files;
+static const struct ta_job_address job = {{"c", 1}, 1001, SITE_START_S};
+static bool is_faulty; /* what is opened meets the fault */
+static bool is_silent; /* and that is an answer that does not come */
+static struct ta_buf whole_meta, whole_data;
+
+/* ---- archives ----------------------------------------------------------------------------------- */
+
+struct archive {
+    enum form form;
+    const char *name;
+    struct ta_backend *backend;
+    struct ta_s3 *s3;
+};
+
+static struct ta_vfs *file_system(void)
+{
+    return is_faulty ? &files.vfs : &ta_vfs_posix;
+}
+
+static struct ta_sql_options database_at(const char *path)
+{
+    return (struct ta_sql_options){.path = path,
+                                   .vfs = is_faulty ? SQL_FAULT_VFS : NULL,
+                                   .cache_bytes = 256 << 10,
+                                   .busy_timeout_ms = 100};
+}
+
+static int open_bucket(struct archive *a, const char *spool,
+                       const struct ta_backend_options *options)
+{
+    static char endpoint[64]; /* the client borrows it */
+
+    snprintf(endpoint, sizeof(endpoint), "http://127.0.0.1:%u", server.port);
+    const struct ta_s3_conf conf = {.endpoint = endpoint,
+                                    .bucket = a->name,
+                                    .keys = {.access = "a", .secret = "s", .region = "r"},
+                                    .http = {.total_ms = is_silent ? SILENT_MS : 30000},
+                                    .clock = &ta_clock_system,
+                                    .wait_max_ms = 1};
+    int r = ta_s3_new(&a->s3, &conf, &ta_heap, NULL);
+    if (r >= 0)
+        r = ta_backend_open_s3(&a->backend, a->s3, a->name, file_system(), spool, options, &ta_heap,
+                               NULL);
+    return r;
+}
+
+static int open_archive(struct archive *a)
+{
+    const struct ta_backend_options options = {.may_create = true};
+    char path[160], spool[160];
+
+    a->backend = NULL;
+    a->s3 = NULL;
+    snprintf(path, sizeof(path), "%s/%s", site.dir, a->name);
+    snprintf(spool, sizeof(spool), "%s/%s.spool", site.dir, a->name);
+    if (a->form == BUCKET)
+        return open_bucket(a, spool, &options);
+    if (a->form == FILES)
+        return ta_backend_open_files(&a->backend, file_system(), path, &options, &ta_heap, NULL);
+    const struct ta_sql_options sql = database_at(path);
+    return ta_backend_open_sqlite(&a->backend, &sql, &ta_clock_system, &options, &ta_heap, NULL);
+}
+
+static void close_archive(struct archive *a)
+{
+    ta_backend_close(a->backend);
+    ta_s3_free(a->s3);
+    a->backend = NULL;
+    a->s3 = NULL;
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+    (void)st;
+    (void)type;
+    (void)at;
+    return remove(path);
+}
+
+static void wipe(const struct archive *a)
+{
+    static const char *const ends[] = {"", "-wal", "-shm", ".spool"};
+    char path[160];
+
+    for (size_t i = 0; i < TA_COUNT(ends); i++) {
+        snprintf(path, sizeof(path), "%s/%s%s", site.dir, a->name, ends[i]);
+        (void)nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    }
+    s3_server_clear(&server);
+}
+
+/* ---- what there is ------------------------------------------------------------------------------ */
+
+static bool read_data(struct ta_backend *b, struct ta_buf *out)
+{
+    struct ta_backend_data data;
+    char piece[4096];
+    int64_t n;
+
+    ta_buf_reset(out);
+    int r = ta_backend_open_data(b, &job, &data, NULL);
+    if (r == TA_ENOTFOUND)
+        return false;
+    assert_int_equal(r, TA_OK);
+    assert_true(data.is_gzip);
+    while ((n = data.source->read(data.source, piece, sizeof(piece), NULL)) > 0)
+        assert_int_equal(ta_buf_add(out, piece, (size_t)n), TA_OK);
+    assert_int_equal(n, 0);
+    ta_backend_close_data(b);
+    return true;
+}
+
+/* Whether the job is there; if it is, then whole. *has_data also when it is not: what is left of it. */
+static bool is_in(struct archive *a, bool *has_data)
+{
+    struct ta_buf meta, data;
+    struct ta_err err = {0};
+
+    ta_buf_init(&meta, &ta_heap, 1 << 20);
+    ta_buf_init(&data, &ta_heap, 1 << 20);
+    assert_int_equal(open_archive(a), TA_OK);
+    int there = ta_backend_exists(a->backend, &job, &err);
+    if (there < 0)
+        fail_msg("%s", err.text);
+    bool has = read_data(a->backend, &data);
+    if (there) {
+        assert_int_equal(ta_backend_read_meta(a->backend, &job, &meta, NULL), TA_OK);
+        assert_true(ta_str_eq(ta_buf_view(&meta), ta_buf_view(&whole_meta)));
+        assert_true(has && ta_str_eq(ta_buf_view(&data), ta_buf_view(&whole_data)));
+    }
+    close_archive(a);
+    ta_buf_done(&meta);
+    ta_buf_done(&data);
+    if (has_data)
+        *has_data = has;
+    return there;
+}
+
+static int64_t rows(const char *condition)
+{
+    char text[128];
+
+    snprintf(text, sizeof(text), "SELECT count(*) FROM job WHERE %s", condition);
+    return archive_site_ask(&site, text);
+}
+
+static void put_whole(struct archive *a)
+{
+    struct ta_mem_source src;
+
+    assert_int_equal(open_archive(a), TA_OK);
+    ta_mem_source_init(&src, whole_data.at, whole_data.len, 0);
+    const struct ta_backend_data data = {&src.source, whole_data.len, true};
+    assert_int_equal(ta_backend_put_cluster(a->backend, job.cluster, TA_STR("{}"), NULL), TA_OK);
+    assert_int_equal(ta_backend_put(a->backend, &job, &data, ta_buf_view(&whole_meta), true, NULL),
+                     TA_OK);
+    close_archive(a);
+}
+
+static void set_row(int status)
+{
+    char text[64];
+
+    assert_int_equal(ta_sql_run(&site.sql, "DELETE FROM job", NULL), TA_OK);
+    archive_site_job(&site, job.job_id, 2, 1800, "completed");
+    snprintf(text, sizeof(text), "UPDATE job SET monitoring_status = %d", status);
+    assert_int_equal(ta_sql_run(&site.sql, text, NULL), TA_OK);
+}
+
+/* ---- the ways ----------------------------------------------------------------------------------- */
+
+struct way {
+    const char *name;
+    void (*begin)(struct archive *from, struct archive *to);
+    int (*go)(struct archive *from, struct archive *to, struct ta_data_spool *spool);
+    /* After a run that may have failed, and after one that may not. */
+    void (*judge)(struct archive *from, struct archive *to, int result);
+    void (*judge_last)(struct archive *from, struct archive *to);
+};
+
+/* From the store, as a worker does. */
+static void begin_archive(struct archive *from, struct archive *to)
+{
+    (void)from;
+    (void)to;
+    set_row(1);
+}
+
+static int take_next(struct ta_archive_queue *queue, struct archive *to,
+                     struct ta_data_spool *spool, struct ta_arena *arena)
+{
+    const struct ta_archive_bench bench = {.store = site.store,
+                                           .clusters = site.clusters,
+                                           .n_clusters = 1,
+                                           .backend = to->backend,
+                                           .spool = spool,
+                                           .rules = {.load = {8, false}},
+                                           .clock = &ta_clock_system,
+                                           .alloc = &ta_heap};
+    struct ta_archived done;
+    struct ta_job next;
+    unsigned attempts;
+    int64_t row;
+
+    int r = ta_archive_queue_next(queue, INT64_MAX - 1, NULL, 0, &row, &attempts, NULL);
+    if (r <= 0)
+        return r;
+    r = ta_archive_queue_load(queue, row, arena, &next, NULL);
+    if (r >= 0)
+        r = ta_archive_job(&bench, &next, false, arena, &done, NULL);
+    return r < 0 ? r : ta_archive_queue_done(queue, &next, done.first_tag, done.missing, NULL);
+}
+
+static int go_archive(struct archive *from, struct archive *to, struct ta_data_spool *spool)
+{
+    const struct ta_sql_options options = database_at(site.database);
+    struct ta_archive_queue *queue = NULL;
+    struct ta_arena arena;
+
+    (void)from;
+    ta_arena_init(&arena, &ta_heap, 16 << 20);
+    int r = ta_archive_queue_open(&queue, &options, &ta_heap, NULL);
+    if (r >= 0)
+        r = open_archive(to);
+    if (r >= 0)
+        r = take_next(queue, to, spool, &arena);
+    close_archive(to);
+    ta_archive_queue_close(queue);
+    ta_arena_done(&arena);
+    return r;
+}
+
+static void judge_archive(struct archive *from, struct archive *to, int result)
+{
+    bool there = whole_meta.len == 0 || is_in(to, NULL);
+    bool is_done = rows("monitoring_status = 3") == 1;
+
+    (void)from;
+    assert_true(there || !is_done);
+    assert_true(is_done || rows("monitoring_status = 1") == 1);
+    assert_true(is_done || result < 0);
+}
+
+static void judge_archived(struct archive *from, struct archive *to)
+{
+    (void)from;
+    assert_true(rows("monitoring_status = 3") == 1 && is_in(to, NULL));
+}
+
+/* From one archive into another, as convert and import do. */
+static void begin_copy(struct archive *from, struct archive *to)
+{
+    (void)to;
+    put_whole(from);
+}
+
+static int copy_all(struct archive *from, struct archive *to, struct ta_archive_work *work)
+{
+    struct ta_backend_cursor *cursor;
+    struct ta_job_address next;
+    int r = ta_backend_read_cluster(from->backend, job.cluster, &work->other, NULL);
+
+    if (r >= 0)
+        r = ta_backend_put_cluster(to->backend, job.cluster, ta_buf_view(&work->other), NULL);
+    if (r >= 0)
+        r = ta_backend_list(from->backend, job.cluster, &cursor, NULL);
+    if (r < 0)
+        return r;
+    while ((r = cursor->next(cursor, &next, NULL)) > 0) {
+        r = ta_backend_exists(to->backend, &next, NULL);
+        if (r == 0)
+            r = ta_archive_copy(work, from->backend, to->backend, &next, false, NULL);
+        if (r < 0)
+            break;
+    }
+    cursor->close(cursor);
+    return r;
+}
+
+static int go_copy(struct archive *from, struct archive *to, struct ta_data_spool *spool)
+{
+    struct ta_archive_work work;
+
+    ta_archive_work_init(&work, spool, &ta_heap);
+    int r = open_archive(from);
+    if (r >= 0)
+        r = open_archive(to);
+    if (r >= 0)
+        r = copy_all(from, to, &work);
+    close_archive(from);
+    close_archive(to);
+    ta_archive_work_done(&work);
+    return r;
+}
+
+static void judge_copy(struct archive *from, struct archive *to, int result)
+{
+    bool there = is_in(to, NULL);
+
+    assert_true(is_in(from, NULL));
+    assert_true(there || result < 0);
+}
+
+static void judge_copied(struct archive *from, struct archive *to)
+{
+    assert_true(is_in(from, NULL) && is_in(to, NULL));
+}
+
+/* Out of one archive and the database into another archive, as retention does. */
+static void begin_move(struct archive *from, struct archive *to)
+{
+    (void)to;
+    set_row(3);
+    put_whole(from);
+}
+
+static int go_move(struct archive *from, struct archive *to, struct ta_data_spool *spool)
+{
+    const struct ta_sql_options options = database_at(site.database);
+    struct ta_jobs_retained done = {0};
+    struct ta_sql sql = {0};
+
+    (void)spool;
+    int r = ta_sql_open(&sql, &options, NULL);
+    if (r >= 0)
+        r = open_archive(from);
+    if (r >= 0)
+        r = open_archive(to);
+    if (r >= 0) {
+        const struct ta_job_retention conf = {.sql = &sql,
+                                              .archive = from->backend,
+                                              .policy = TA_JOBS_MOVE,
+                                              .cutoff_s = SITE_START_S + 1,
+                                              .alloc = &ta_heap,
+                                              .to = to->backend};
+        r = ta_jobs_retain(&conf, &done, NULL);
+    }
+    close_archive(from);
+    close_archive(to);
+    ta_sql_done(&sql);
+    return done.failed ? TA_EIO : r;
+}
+
+static void judge_move(struct archive *from, struct archive *to, int result)
+{
+    bool is_here = is_in(from, NULL), is_there = is_in(to, NULL), has_row = rows("1") == 1;
+
+    assert_true(is_here || is_there);
+    assert_true(has_row || (is_there && !is_here));
+    assert_true(!has_row || result < 0);
+}
+
+static void judge_moved(struct archive *from, struct archive *to)
+{
+    bool has_data;
+
+    assert_false(is_in(from, &has_data));
+    assert_false(has_data);
+    assert_true(is_in(to, NULL));
+    assert_int_equal(rows("1"), 0);
+}
+
+static const struct way ways[] = {
+    {"archived", begin_archive, go_archive, judge_archive, judge_archived},
+    {"copied", begin_copy, go_copy, judge_copy, judge_copied},
+    {"moved", begin_move, go_move, judge_move, judge_moved},
+};
+
+/* ---- trouble ------------------------------------------------------------------------------------ */
+
+static void arm(enum trouble trouble, long n, bool for_good)
+{
+    is_faulty = true;
+    is_silent = trouble == WITH_REQUESTS + S3_SILENT;
+    ta_vfs_fault_init(&files, &ta_vfs_posix, &ta_heap);
+    files.kinds = TA_FAULT_ALL;
+    files.sys = ENOSPC;
+    files.left = trouble == WITH_FILES ? n : -1;
+    files.for_good = for_good;
+    sql_fault_arm(trouble == WITH_SQL ? n : -1, for_good);
+    s3_server_arm(&server, trouble >= WITH_REQUESTS ? n : -1,
+                  (enum s3_fault)(trouble >= WITH_REQUESTS ? trouble - WITH_REQUESTS : 0),
+                  for_good);
+}
+
+static bool disarm(void)
+{
+    bool hit = files.hit || sql_fault_hit() || s3_server_hit(&server);
+
+    is_faulty = is_silent = false;
+    sql_fault_arm(-1, false);
+    s3_server_arm(&server, -1, S3_RESET, false);
+    return hit;
+}
+
+static int go(const struct way *way, struct archive *from, struct archive *to)
+{
+    struct ta_data_spool spool = {0};
+    char path[128];
+
+    snprintf(path, sizeof(path), "%s/spool", site.dir);
+    int r = ta_data_spool_init(&spool, file_system(), path, &ta_heap, NULL);
+    if (r >= 0)
+        r = way->go(from, to, &spool);
+    ta_data_spool_done(&spool);
+    return r;
+}
+
+/* Whether the n-th call was reached. */
+static bool run(const struct way *way, struct archive *from, struct archive *to,
+                enum trouble trouble, long n, bool for_good)
+{
+    way->begin(from, to);
+    arm(trouble, n, for_good);
+    int r = go(way, from, to);
+    bool hit = disarm();
+    if (r < 0 && !hit)
+        fail_msg("%s: %s without a failure", way->name, ta_strerror(r));
+    way->judge(from, to, r);
+    (void)go(way, from, to);
+    way->judge_last(from, to);
+    wipe(from);
+    wipe(to);
+    return hit;
+}
+
+static long stride(enum trouble trouble)
+{
+    static const long few[TROUBLES] = {
+        [WITH_FILES] = 11, 23, 3, 3, 3, 3, [WITH_REQUESTS + S3_SILENT] = 6};
+
+    return getenv("TARN_ALL_FAULTS") ? 1 : few[trouble];
+}
+
+static unsigned try_all(const struct way *way, enum form from_form, enum form to_form)
+{
+    struct archive from = {.form = from_form, .name = "from"};
+    struct archive to = {.form = to_form, .name = "to"};
+    unsigned runs = 0;
+
+    for (enum trouble t = 0; t < TROUBLES; t++)
+        for (int for_good = 0; for_good < 2; for_good++) {
+            long step = stride(t), n = step / 2 * for_good; /* other calls than once */
+
+            for (; run(way, &from, &to, t, n, for_good); n += step, runs++)
+                assert_true(n < 10000);
+        }
+    return runs;
+}
+
+/* What the job's documents are when all is well. */
+static void learn(void)
+{
+    struct archive to = {.form = FILES, .name = "to"};
+
+    begin_archive(&to, &to);
+    assert_int_equal(go(&ways[0], &to, &to), TA_OK);
+    assert_int_equal(open_archive(&to), TA_OK);
+    assert_int_equal(ta_backend_read_meta(to.backend, &job, &whole_meta, NULL), TA_OK);
+    assert_true(read_data(to.backend, &whole_data));
+    close_archive(&to);
+    assert_non_null(memmem(whole_meta.at, whole_meta.len, "\"monitoringStatus\":3", 20));
+    wipe(&to);
+}
+
+static void whatever_fails_on_the_way_no_job_is_lost(void **state)
+{
+    (void)state;
+    for (size_t w = 0; w < TA_COUNT(ways); w++)
+        for (enum form to = 0; to < FORMS; to++) {
+            /* Each form once as where it comes from, once as where it goes. */
+            enum form from = (to + 1) % FORMS;
+            unsigned runs = try_all(&ways[w], from, to);
+
+            print_message("%s to form %u: %u failures, none lost a job\n", ways[w].name, to, runs);
+            assert_true(runs > 5);
+        }
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    archive_site_open(&site, 2, 30);
+    s3_server_start(&server);
+    sql_fault_arm(-1, false);
+    ta_buf_init(&whole_meta, &ta_heap, 1 << 20);
+    ta_buf_init(&whole_data, &ta_heap, 1 << 20);
+    learn();
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    ta_buf_done(&whole_meta);
+    ta_buf_done(&whole_data);
+    s3_server_stop(&server);
+    archive_site_close(&site);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(whatever_fails_on_the_way_no_job_is_lost, set_up,
+                                        tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
