@@ -65,6 +65,7 @@ struct ta_conf_main {
     const char *user, *group;
     const char *backend_url;
     const char *db;                         /* of jobs; "" = no job side */
+    const char *machine_state_dir;          /* "": none */
     struct ta_conf_strings api_allowed;     /* addresses; empty = all */
     const char *job_subject, *node_subject; /* api-subjects; "" = none */
     int64_t walltime_grace_s;               /* 0: no job is ended */

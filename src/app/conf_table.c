@@ -75,6 +75,12 @@ static const struct ta_conf_key main_keys[] = {
      .kind = TA_CONF_STRINGS,
      .offset = IN(ta_conf_main, api_allowed),
      .help = "addresses that may use the routes about jobs; empty or first \"*\": all"},
+    {.name = "machine-state-dir",
+     .kind = TA_CONF_TEXT,
+     .offset = IN(ta_conf_main, machine_state_dir),
+     .default_ = "",
+     .help =
+         "where the states of machines are kept, a file for each host; empty: no route for them"},
     {.name = "stop-jobs-exceeding-walltime",
      .kind = TA_CONF_INT,
      .offset = IN(ta_conf_main, walltime_grace_s),

@@ -59,6 +59,8 @@ static enum ta_job_verb verb_of(struct ta_http_req *req, const struct ta_job_rou
 {
     if (route->verb == TA_JOB_TAG && ta_http_method(req) == TA_HTTP_DELETE)
         return TA_JOB_UNTAG;
+    if (route->verb == TA_JOB_MACHINE && !(ta_http_method(req) & (TA_HTTP_GET | TA_HTTP_HEAD)))
+        return TA_JOB_MACHINE_PUT;
     if (route->verb == TA_JOB_LIST && ta_http_subpath(req).len)
         return ta_str_is(ta_uri_param(ta_http_query(req), TA_STR("all-metrics")), "true")
                    ? TA_JOB_DATA

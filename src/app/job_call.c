@@ -26,6 +26,8 @@ static const struct {
     [TA_JOB_DELETE] = {"delete_job", job_call_delete},
     [TA_JOB_DELETE_BEFORE] = {"delete_job_before", job_call_delete_before},
     [TA_JOB_ARCHIVE] = {"archive_job", job_call_archive},
+    [TA_JOB_MACHINE] = {"machine_state", job_call_get_machine},
+    [TA_JOB_MACHINE_PUT] = {"machine_state", job_call_put_machine},
     [TA_JOB_NODE_STATES] = {"nodestate", job_call_node_states},
 };
 

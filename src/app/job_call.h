@@ -34,7 +34,9 @@ enum ta_job_verb {
     TA_JOB_DELETE,
     TA_JOB_DELETE_BEFORE,
     TA_JOB_NODE_STATES,
-    TA_JOB_ARCHIVE
+    TA_JOB_ARCHIVE,
+    TA_JOB_MACHINE,    /* GET */
+    TA_JOB_MACHINE_PUT /* and POST */
 };
 
 struct ta_archiving;
@@ -45,6 +47,7 @@ struct ta_job_place {
     struct ta_store *store;
     struct ta_archiving *archiving; /* is told of jobs that have ended; NULL: nobody */
     const atomic_bool *stop;        /* true: what takes long is given up */
+    const char *machine_dir;        /* main.machine-state-dir */
     struct ta_clock *clock;
     struct ta_log *log;
     struct ta_alloc *alloc;

@@ -58,6 +58,8 @@ void job_call_drop_tags(struct ta_job_call *c, struct ta_repository *r);
 void job_call_delete(struct ta_job_call *c, struct ta_repository *r);
 void job_call_delete_before(struct ta_job_call *c, struct ta_repository *r);
 void job_call_archive(struct ta_job_call *c, struct ta_repository *r);
+void job_call_get_machine(struct ta_job_call *c, struct ta_repository *r);
+void job_call_put_machine(struct ta_job_call *c, struct ta_repository *r);
 void job_call_node_states(struct ta_job_call *c, struct ta_repository *r);
 
 /* What an edit or a deletion by request names. */

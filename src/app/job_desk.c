@@ -33,8 +33,10 @@ static struct ta_desk_line *line_of(struct ta_job_desk *d, enum ta_job_verb verb
 {
     if (verb == TA_JOB_DATA)
         return &d->data;
-    return verb == TA_JOB_LIST || verb == TA_JOB_GET || verb == TA_JOB_USED_NODES ? &d->ask
-                                                                                  : &d->change;
+    return verb == TA_JOB_LIST || verb == TA_JOB_GET || verb == TA_JOB_USED_NODES ||
+                   verb == TA_JOB_MACHINE
+               ? &d->ask
+               : &d->change;
 }
 
 int ta_job_desk_submit(struct ta_job_desk *d, struct ta_desk_item *item)

@@ -13,6 +13,7 @@ static const struct ta_job_route rows[TA_JOB_ROUTES] = {
     {"/api/jobs/delete_job", TA_HTTP_DELETE, TA_JOB_DELETE, false},
     {"/api/jobs/delete_job_before", TA_HTTP_DELETE, TA_JOB_DELETE_BEFORE, false},
     {"/api/jobs/archive_job", TA_HTTP_POST, TA_JOB_ARCHIVE, false},
+    {"/api/machine_state", TA_HTTP_GET | TA_HTTP_PUT | TA_HTTP_POST, TA_JOB_MACHINE, false},
     {"/api/nodestate", TA_HTTP_POST | TA_HTTP_PUT, TA_JOB_NODE_STATES, false},
     {"/api/healthcheck", TA_HTTP_POST, TA_JOB_NODE_STATES, false},
 };
@@ -20,6 +21,8 @@ static const struct ta_job_route rows[TA_JOB_ROUTES] = {
 /* Where jobs come over NATS, that is the only way in, as in the reference. */
 static bool is_left_out(enum ta_job_verb verb, const struct ta_config *config)
 {
+    if (verb == TA_JOB_MACHINE)
+        return !config->main.machine_state_dir[0];
     return (verb == TA_JOB_START || verb == TA_JOB_STOP) && config->main.job_subject[0];
 }
 

@@ -12,6 +12,7 @@
  *     various    /api/jobs/...     handle_jobs.c        (with main.db, as the next three: doc/jobs.md)
  *     DELETE     /api/tags         handle_jobs.c
  *     POST, PUT  /api/nodestate    handle_jobs.c        (POST /api/healthcheck is the same)
+ *     various    /api/machine_state handle_jobs.c       (with main.machine-state-dir)
  *     GET        /userapi/jobs     handle_jobs.c
  *     GET        /api/healthcheck  generator.c
  *     POST       /api/health       generator.c          (ours: the same for browsers)
@@ -34,7 +35,7 @@
 #include "query/request.h"
 #include "store/store.h"
 
-enum { TA_ROUTES_MAX = 40, TA_JOB_ROUTES = 13, TA_WORKERS_MAX = 64 };
+enum { TA_ROUTES_MAX = 40, TA_JOB_ROUTES = 14, TA_WORKERS_MAX = 64 };
 
 struct ta_archiving;
 struct ta_clusters;

@@ -307,6 +307,7 @@ static int start_jobs(struct ta_server *s, struct ta_err *err)
         .clusters = &s->clusters,
         .store = s->store,
         .archiving = &s->archiving,
+        .machine_dir = s->config->main.machine_state_dir,
         .clock = s->clock,
         .log = s->log,
         .alloc = s->app.alloc,
