@@ -154,10 +154,11 @@ soak: $(BUILD)/tests/fault/test_vault_powercut $(BUILD)/tests/fault/test_vault_i
 	TARN_ALL_FAULTS=1 $(BUILD)/tests/unit/test_job_retention
 	TARN_ALL_FAULTS=1 $(BUILD)/tests/unit/test_job_parquet
 	TARN_ALL_FAULTS=1 $(BUILD)/tests/fault/test_job_ways_fault
-	TARN_ARCHIVE_JOBS=500 TARN_ARCHIVE_KILLS=500 TARN_KILLS=1000 TARN_ACKS=10000 TARN_SYSKILL_DEPTH=11 TARN_STOPS=50 \
+	TARN_RETENTION_KILLS=100 TARN_ARCHIVE_JOBS=500 TARN_ARCHIVE_KILLS=500 TARN_KILLS=1000 TARN_ACKS=10000 \
+	    TARN_SYSKILL_DEPTH=11 TARN_STOPS=50 \
 	    $(PYTHON) -m pytest -q -s -p no:cacheprovider \
 	    tests/e2e/test_kill.py tests/e2e/test_ack_audit.py tests/e2e/test_syscall_kill.py \
-	    tests/e2e/test_archiver.py \
+	    tests/e2e/test_archiver.py tests/e2e/test_retention_task.py \
 	    tests/e2e/test_clean_stop.py tests/e2e/test_open_files.py
 	TARN_ARCHIVE_SERIES=600 $(PYTHON) -m pytest -q -s -p no:cacheprovider tests/e2e/test_archive.py -k memory
 	TARN_TEST_MUTATIONS=0 $(PYTHON) -m pytest -q -s -p no:cacheprovider tests/e2e/test_job_schemas.py

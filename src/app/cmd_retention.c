@@ -13,7 +13,7 @@ struct values {
     const char *endpoint, *region, *ca_file;
     int64_t age_ns, from_s;
     uint64_t file_bytes;
-    bool keep_rows, json;
+    bool keep_rows, again, json;
 };
 
 #define AT(member) offsetof(struct values, member)
@@ -99,11 +99,15 @@ static const struct ta_option job_rows[] = {
      .kind = TA_OPT_SWITCH,
      .offset = AT(keep_rows),
      .help = "leave the jobs in the database"},
+    {.name = "again",
+     .kind = TA_OPT_SWITCH,
+     .offset = AT(again),
+     .help = "copy also what the target has by the list of an earlier copy"},
     {.name = "from",
      .kind = TA_OPT_TIME,
      .offset = AT(from_s),
      .arg = "TIME",
-     .help = "leave jobs that began before this, as an earlier copy has them"},
+     .help = "leave jobs that began before this"},
     FILE_SIZE("512MiB"),
     COMMON,
 };
@@ -243,7 +247,8 @@ static int run_jobs(const struct ta_command *self, int argc, char **argv)
                                            .tags = ta_retention_tag_rule(v.tagged),
                                            .to_parquet = v.target && !is_json,
                                            .keep_rows = v.keep_rows,
-                                           .from_s = v.from_s};
+                                           .from_s = v.from_s,
+                                           .again = v.again};
     int e = ta_retention_jobs(&conf, &done, &err);
     const uint64_t counts[] = {done.copied, done.removed, done.files, done.absent, done.failed};
     print_counts(&v, names, counts, TA_COUNT(counts), e < 0 ? err.text : done.first.text);

@@ -1,8 +1,12 @@
 #include "app/retention.h"
 
+#include "base/number.h"
+
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <xxhash.h>
 
 enum { PATH = 4096, UPLOAD_SOURCE = 100, UPLOAD_TARGET, COMPRESS_SPOOL };
 
@@ -156,6 +160,51 @@ enum ta_job_tag_rule ta_retention_tag_rule(const char *word)
                                        : TA_JOBS_ALL;
 }
 
+/* The path of the list of what this target has in this format; its directory is made. */
+static int find_list(const struct ta_retention_jobs *c, char out[static PATH], struct ta_err *err)
+{
+    const struct ta_retention *common = &c->common;
+    const char *target = common->target.address;
+    char dir[PATH];
+    int n = common->state ? snprintf(dir, PATH, "%s", common->state)
+                          : snprintf(dir, PATH, "%s.retention", common->db);
+
+    target = strncmp(target, "file:", 5) == 0 ? target + 5 : target; /* the same in either way */
+    uint64_t hash = XXH64(target, strlen(target), c->to_parquet);
+    if (n >= 0 && n < PATH)
+        n = snprintf(out, PATH, "%s/copied-%016" PRIx64 ".db", dir, hash);
+    if (n < 0 || n >= PATH)
+        return ta_fail(err, TA_ERANGE, "%.200s: the path of the state is too long", common->db);
+    return ta_mkdir_all(&ta_vfs_posix, dir, 0750, err);
+}
+
+/* Unix time up to which cc-backend has copied into this directory; 0: it has not. */
+static int read_marker(const char *target, int64_t *out, struct ta_err *err)
+{
+    char path[PATH], text[32];
+    struct ta_file *file = NULL;
+    struct ta_err why = {0};
+
+    if (ta_bucket_is_address(target))
+        return TA_OK;
+    if (strncmp(target, "file:", 5) == 0)
+        target += 5;
+    if (snprintf(path, PATH, "%s/.copy-marker", target) >= PATH)
+        return ta_fail(err, TA_ERANGE, "%.200s: the path is too long", target);
+    int e = ta_open(&ta_vfs_posix, path, TA_OPEN_READ, 0, &file, &why);
+    if (e == TA_ENOTFOUND)
+        return TA_OK;
+    int64_t n = e < 0 ? e : ta_pread_full(file, text, sizeof(text), 0, &why);
+    (void)ta_close(&file, NULL); /* it was only read */
+    if (n < 0)
+        return ta_fail(err, (int)n, "%s", why.text);
+    if (n > 0 && text[n - 1] == '\n')
+        n--;
+    return ta_parse_i64((struct ta_str){text, (size_t)n}, out) < 0
+               ? ta_fail(err, TA_EFORMAT, "%s: is no time", path)
+               : TA_OK;
+}
+
 int ta_retention_jobs(const struct ta_retention_jobs *c, struct ta_jobs_retained *out,
                       struct ta_err *err)
 {
@@ -164,6 +213,9 @@ int ta_retention_jobs(const struct ta_retention_jobs *c, struct ta_jobs_retained
     struct ta_job_archive archive = {0};
     struct ta_job_archive to = {0};
     bool to_archive = common->target.address && !c->to_parquet;
+    bool lists = c->policy == TA_JOBS_COPY && !c->again;
+    int64_t from_s = c->from_s;
+    char copied[PATH];
 
     *out = (struct ta_jobs_retained){0};
     int e = open_archive(common, &c->archive, UPLOAD_SOURCE, &archive, err);
@@ -171,16 +223,21 @@ int ta_retention_jobs(const struct ta_retention_jobs *c, struct ta_jobs_retained
         e = open_archive(common, &common->target, UPLOAD_TARGET, &to, err);
     if (e >= 0)
         e = open_run(&r, "jobs", c->to_parquet, err);
+    if (e >= 0 && lists)
+        e = find_list(c, copied, err);
+    if (e >= 0 && lists && from_s == 0)
+        e = read_marker(common->target.address, &from_s, err);
     const struct ta_job_retention conf = {.sql = &r.sql,
                                           .archive = archive.backend,
                                           .policy = c->policy,
                                           .tags = c->tags,
-                                          .from_s = c->from_s,
+                                          .from_s = from_s,
                                           .cutoff_s = r.cutoff_s,
                                           .keep_rows = c->keep_rows,
                                           .stop = common->stop,
                                           .alloc = &ta_heap,
                                           .to = to.backend,
+                                          .copied = lists ? copied : NULL,
                                           .parquet = {.vfs = &ta_vfs_posix,
                                                       .alloc = &ta_heap,
                                                       .place = r.place,

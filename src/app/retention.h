@@ -36,8 +36,11 @@ struct ta_retention_jobs {
     enum ta_job_tag_rule tags;
     bool to_parquet; /* else the target is another job archive, made when missing */
     bool keep_rows;
-    int64_t from_s;
+    int64_t from_s; /* > 0: jobs that began before are left alone */
+    bool again;     /* copy: also what the target has by the list, which is not kept then */
 };
+/* Copies are listed in STATE or DB.retention as copied-<hash of target and format>.db (copied_jobs.h). A target
+ * directory to which cc-backend copied has its mark, ".copy-marker": what began before was copied by that. */
 int ta_retention_jobs(const struct ta_retention_jobs *c, struct ta_jobs_retained *out,
                       struct ta_err *err);
 

@@ -14,13 +14,12 @@ enum { META_MAX = TA_BACKEND_META_MAX, REMOVE_JOBS = 256 };
     "(?6 OR NOT EXISTS (SELECT 1 FROM tarn_edit WHERE tarn_edit.job = job.id)) AND "
 #define IN_ORDER " ORDER BY start_time, id LIMIT 1"
 
-static const char *const next_job[TA_JOB_TAG_RULES] = {
-    [TA_JOBS_ALL] = NEXT_JOB "1" IN_ORDER,
-    [TA_JOBS_UNTAGGED] =
-        NEXT_JOB "NOT EXISTS (SELECT 1 FROM jobtag WHERE jobtag.job_id = job.id)" IN_ORDER,
+static const char *const tag_rules[TA_JOB_TAG_RULES] = {
+    [TA_JOBS_ALL] = "1",
+    [TA_JOBS_UNTAGGED] = "NOT EXISTS (SELECT 1 FROM jobtag WHERE jobtag.job_id = job.id)",
     [TA_JOBS_NO_USERS_TAGS] =
-        NEXT_JOB "NOT EXISTS (SELECT 1 FROM jobtag JOIN tag ON tag.id = jobtag.tag_id WHERE "
-                 "jobtag.job_id = job.id AND tag.tag_type NOT IN ('app', 'jobClass'))" IN_ORDER,
+        "NOT EXISTS (SELECT 1 FROM jobtag JOIN tag ON tag.id = jobtag.tag_id WHERE "
+        "jobtag.job_id = job.id AND tag.tag_type NOT IN ('app', 'jobClass'))",
 };
 
 int retention_stopped(const struct retention *r, struct ta_err *err)
@@ -158,22 +157,53 @@ static int prepare(struct retention *r, const char *text, sqlite3_stmt **out, st
                               : ta_sql_fail(r->conf->sql, found, "cannot ask for jobs", err);
 }
 
+int retention_note_copied(struct retention *r, const struct retained_job *jobs, size_t n,
+                          struct ta_err *err)
+{
+    struct ta_sql *sql = r->conf->sql;
+    /* Not immediate: the job database itself stays free for others. */
+    int e = ta_sql_run(sql, "BEGIN", err);
+
+    if (e < 0)
+        return e;
+    for (size_t i = 0; i < n && e >= 0; i++) {
+        const struct ta_job_address address = retention_address(r, &jobs[i]);
+        e = ta_copied_jobs_add(&r->copied, &address, err);
+    }
+    if (e < 0) {
+        ta_sql_rollback(sql);
+        return e;
+    }
+    return ta_sql_commit(sql, err);
+}
+
+static int prepare_next_job(struct retention *r, struct ta_err *err)
+{
+    char text[1024];
+
+    snprintf(text, sizeof(text), NEXT_JOB "%s AND %s" IN_ORDER, tag_rules[r->conf->tags],
+             r->copied.sql ? TA_COPIED_NOT_YET : "1");
+    return prepare(r, text, &r->next_job, err);
+}
+
 static int work(struct retention *r, struct ta_err *err)
 {
     const struct ta_job_retention *conf = r->conf;
     bool to_files = conf->policy != TA_JOBS_DELETE && !conf->to;
 
     int e = ta_archive_queue_tables(conf->sql, err);
+    if (e >= 0 && conf->policy == TA_JOBS_COPY && conf->copied)
+        e = ta_copied_jobs_open(&r->copied, conf->sql, conf->copied, err);
     if (e >= 0)
         e = prepare(r, "SELECT min(cluster) FROM job WHERE cluster > ?1", &r->next_cluster, err);
     if (e >= 0)
-        e = prepare(r, next_job[conf->tags], &r->next_job, err);
+        e = prepare_next_job(r, err);
     if (e >= 0)
         e = prepare(r, "SELECT job_id, cluster FROM job WHERE id = ?1 AND start_time = ?2",
                     &r->find, err);
     if (e >= 0)
         e = prepare(r, "DELETE FROM job WHERE id = ?1 AND start_time = ?2", &r->drop, err);
-    if (e >= 0 && to_files && conf->policy == TA_JOBS_MOVE)
+    if (e >= 0 && to_files)
         e = retention_resume(r, err);
     r->cluster[0] = 0;
     while (e >= 0 && (e = next_cluster(r, err)) > 0)
@@ -212,6 +242,7 @@ int ta_jobs_retain(const struct ta_job_retention *conf, struct ta_jobs_retained 
     (void)sqlite3_finalize(r.next_job);
     (void)sqlite3_finalize(r.find);
     (void)sqlite3_finalize(r.drop);
+    ta_copied_jobs_done(&r.copied);
     (void)ta_close(&held, NULL); /* only a lock */
     ta_buf_done(&r.meta);
     ta_buf_done(&r.again);

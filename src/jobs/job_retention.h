@@ -8,7 +8,7 @@
  * Into Parquet: file after file, of one cluster each; written, read back, recorded together with the list of its
  * jobs (moved_rows.h), published; then exactly these jobs leave the archive and the database. Into an archive: job by
  * job, each read back and compared before it leaves. Whatever fails or dies, the next run goes on: no job is lost, and
- * none stands in two files of a move. Only a copy into Parquet that dies between a file and the mark makes it again.
+ * none stands in two files. A copy is told of by a list of its own (copied_jobs.h): no run copies a job again.
  *
  * Memory: job_parquet.h or the target's, and one job's metadata (at most 64 MiB as text, and decoded).
  */
@@ -35,14 +35,15 @@ struct ta_job_retention {
     struct ta_backend *archive;
     enum ta_job_policy policy;
     enum ta_job_tag_rule tags;
-    int64_t from_s,
-        cutoff_s;   /* start times in [from, cutoff); from: where the last copy ended, else 0 */
-    bool keep_rows; /* the rows of the database stay (include-db false) */
-    const atomic_bool *stop; /* TA_ECANCELED between two steps; may be NULL */
+    int64_t from_s, cutoff_s; /* start times in [from, cutoff) */
+    bool keep_rows;           /* the rows of the database stay (include-db false) */
+    const atomic_bool *stop;  /* TA_ECANCELED between two steps; may be NULL */
     struct ta_alloc *alloc;
 
     /* Copying and moving: `to`, or if it is NULL Parquet files. parquet.state belongs to this task alone. */
     struct ta_backend *to;
+    const char *
+        copied; /* copying: file with the list of what the target has; NULL: all are copied again */
     struct ta_job_parquet_conf parquet;
 };
 

@@ -157,6 +157,8 @@ int retention_to_archive(struct retention *r, struct ta_err *err)
         r->out->copied += !is_absent;
         if (r->conf->policy == TA_JOBS_MOVE)
             e = retention_remove(r, &last, 1, err);
+        else if (r->copied.sql)
+            e = retention_note_copied(r, &last, 1, err);
     }
     return e;
 }

@@ -1,4 +1,5 @@
-/* job_retention_files.c - the jobs of a cluster into Parquet files, and out of the archive after each. */
+/* job_retention_files.c - the jobs of a cluster into Parquet files, and after each out of the archive or into the list of
+ * copies. */
 #include "jobs/gzip_source.h"
 #include "jobs/job_retention_int.h"
 
@@ -6,6 +7,12 @@
 #include <string.h>
 
 enum { GZIP_LEVEL = 9, REMOVE_JOBS = 256 };
+
+/* The jobs of a file are listed, as something becomes of them when it is published. */
+static bool lists(const struct retention *r)
+{
+    return r->conf->policy == TA_JOBS_MOVE || r->copied.sql;
+}
 
 /* One job into the open file. TA_ENOTFOUND: the archive has none such. */
 static int put_job(struct retention *r, struct ta_job_parquet_writer *w,
@@ -67,8 +74,8 @@ static int find(struct retention *r, const struct ta_moved_row *row, struct reta
     return e;
 }
 
-/* Removes the listed jobs, which are of one cluster, and the record with its list. */
-static int remove_moved(struct retention *r, struct ta_moved_rows *moved, struct ta_err *err)
+/* The listed jobs, which are of one cluster, leave or are noted as copied; then the record goes with its list. */
+static int settle_listed(struct retention *r, struct ta_moved_rows *moved, struct ta_err *err)
 {
     struct retained_job jobs[REMOVE_JOBS];
     struct ta_moved_row row;
@@ -88,9 +95,11 @@ static int remove_moved(struct retention *r, struct ta_moved_rows *moved, struct
         }
         if (e < 0)
             return e;
-        int gone = n ? retention_remove(r, jobs, n, err) : TA_OK;
-        if (gone < 0)
-            return gone;
+        int done = n == 0          ? TA_OK
+                   : r->copied.sql ? retention_note_copied(r, jobs, n, err)
+                                   : retention_remove(r, jobs, n, err);
+        if (done < 0)
+            return done;
     }
     return ta_moved_rows_forget(moved, err);
 }
@@ -116,7 +125,8 @@ int retention_resume(struct retention *r, struct ta_err *err)
                                             .date = to->date};
         e = ta_moved_rows_settle(&moved, &conf, &number, err);
         if (e >= 0)
-            e = e > 0 ? remove_moved(r, &moved, err) : ta_moved_rows_forget(&moved, err);
+            e = e > 0 && lists(r) ? settle_listed(r, &moved, err)
+                                  : ta_moved_rows_forget(&moved, err);
     }
     ta_moved_rows_done(&moved);
     return e < 0 ? e : TA_OK;
@@ -154,14 +164,13 @@ static int one_file(struct retention *r, struct retained_job *last, unsigned *nu
                     struct ta_err *err)
 {
     const struct ta_job_parquet_conf *to = &r->conf->parquet;
-    bool moves = r->conf->policy == TA_JOBS_MOVE;
     struct ta_job_parquet_writer *w = NULL;
     struct ta_moved_rows moved = {0};
     char name[TA_EXPORT_NAME];
     int more = 0;
 
     int e = ta_job_parquet_begin(&w, to, ta_str(r->cluster), err);
-    if (e >= 0 && moves)
+    if (e >= 0 && lists(r))
         e = ta_moved_rows_begin(&moved, to->vfs, to->state, to->alloc, err);
     if (e >= 0)
         e = more = fill(r, w, &moved, last, err);
@@ -170,17 +179,17 @@ static int one_file(struct retention *r, struct retained_job *last, unsigned *nu
     uint64_t jobs = ta_job_parquet_rows(w);
     if (jobs == 0)
         goto out;
-    if (moves)
+    if (lists(r))
         e = ta_moved_rows_seal(&moved, err);
     if (e >= 0)
-        e = moves ? ta_job_parquet_finish_moved(w, number, &moved, err)
-                  : ta_job_parquet_finish(w, number, name, err);
+        e = lists(r) ? ta_job_parquet_finish_moved(w, number, &moved, err)
+                     : ta_job_parquet_finish(w, number, name, err);
     if (e < 0)
         goto out;
     r->out->copied += jobs;
     r->out->files++;
-    if (moves)
-        e = remove_moved(r, &moved, err);
+    if (lists(r))
+        e = settle_listed(r, &moved, err);
 out:
     ta_job_parquet_free(w);
     ta_moved_rows_done(&moved);

@@ -2,6 +2,7 @@
 #ifndef TARN_JOBS_JOB_RETENTION_INT_H
 #define TARN_JOBS_JOB_RETENTION_INT_H
 
+#include "jobs/copied_jobs.h"
 #include "jobs/job_retention.h"
 #include "jobs/moved_rows.h"
 
@@ -18,6 +19,7 @@ struct retention {
     char cluster[TA_BACKEND_NAME_MAX + 1]; /* being worked on */
     struct ta_buf meta, again;             /* a job's metadata; as the target has it */
     struct ta_arena arena;
+    struct ta_copied_jobs copied;
 };
 
 int retention_stopped(const struct retention *r, struct ta_err *err);
@@ -31,7 +33,12 @@ int retention_next(struct retention *r, struct retained_job *job, struct ta_err 
 int retention_remove(struct retention *r, const struct retained_job *jobs, size_t n,
                      struct ta_err *err);
 
-/* job_retention_files.c: completes what an earlier run recorded; the cluster's jobs into files. */
+/* Jobs that the target has now, in one transaction. */
+int retention_note_copied(struct retention *r, const struct retained_job *jobs, size_t n,
+                          struct ta_err *err);
+
+/* job_retention_files.c: completes what an earlier run recorded; the cluster's jobs into files. A copy without a list
+ * publishes what was recorded and leaves its jobs where they are: they may be meant to stay. */
 int retention_resume(struct retention *r, struct ta_err *err);
 int retention_to_files(struct retention *r, struct ta_err *err);
 /* job_retention_copy.c: the cluster's jobs into the other archive. */

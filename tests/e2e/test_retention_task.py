@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import random
 import sqlite3
 import time
 
@@ -13,6 +14,8 @@ import tarn
 pq = pytest.importorskip("pyarrow.parquet")
 
 DAY = 86400
+KILLS = int(os.environ.get("TARN_RETENTION_KILLS", "3"))
+JOBS, JOB_BYTES = 120, 15000
 CLUSTER = {"name": "c", "metricConfig": [{"name": "cpu_load", "unit": {"base": ""}, "scope": "node", "timestep": 60}],
            "subClusters": [{"name": "main", "nodes": "*", "topology": {
                "node": [0], "socket": [[0]], "memoryDomain": [[0]], "core": [[0]]}}]}
@@ -62,7 +65,7 @@ class Site:
     def states(self):
         return sorted(r[0] for r in self.ask("SELECT memory_allocated FROM node_state"))
 
-    def add_job(self, job_id, days, state="completed", status=3, tag=None, plain=False):
+    def add_job(self, job_id, days, state="completed", status=3, tag=None, plain=False, data=None):
         start = self.now - days * DAY
         meta = {"cluster": "c", "subCluster": "main", "jobId": job_id, "startTime": start, "user": "u", "project": "p",
                 "jobState": state, "shared": "none", "resources": [{"hostname": "n1"}], "statistics": {},
@@ -70,7 +73,7 @@ class Site:
         place = self.place(job_id, days)
         place.mkdir(parents=True)
         (place / "meta.json").write_text(json.dumps(meta))
-        text = json.dumps(PLAIN).encode()
+        text = data or json.dumps(PLAIN).encode()
         if plain:
             (place / "data.json").write_bytes(text)
         else:
@@ -152,6 +155,49 @@ def test_old_jobs_move_into_parquet_and_tagged_running_and_young_ones_stay(tmp_p
     assert sorted(r["job_id"] for r in rows) == [1, 2]
     assert all(json.loads(gzip.decompress(r["metric_data_gz"])) == PLAIN for r in rows)
     assert m["tarn_retention_jobs_copied_total"] == m["tarn_retention_jobs_removed_total"] == 2
+
+
+def test_a_copy_is_made_once_whenever_the_process_is_killed(tmp_path):
+    site = Site(tmp_path, jobs={"policy": "copy", "format": "parquet", "age": 30, "target-path": str(tmp_path / "out"),
+                                "max-file-size-mb": 1})
+    for i in range(1, JOBS + 1):
+        site.add_job(i, 40, data=os.urandom(JOB_BYTES).hex().encode())
+    mark = tmp_path / "job.db.retention/ran"
+    for _ in range(KILLS):
+        os.utime(mark, (0, 0))
+        site.server.start()
+        time.sleep(random.uniform(0.4, 0.9))  # anywhere: no point is waited for
+        site.server.process.kill()
+        site.server.process.wait()
+    os.utime(mark, (0, 0))
+    with site.server as s:
+        m = site.wait_runs("jobs", 2)
+        assert m["tarn_retention_jobs_copied_total"] <= JOBS
+        assert s.metrics()['tarn_retention_failed_total{task="jobs"}'] == 0
+    files = list(site.out.glob("c/cc-archive-*.parquet"))
+    copied = sorted(i for f in files for i in pq.read_table(f, columns=["job_id"]).column(0).to_pylist())
+    assert copied == list(range(1, JOBS + 1))
+    assert len(files) > 1 and site.jobs() == (copied, copied)
+    # One that comes later is all that is copied then.
+    site.add_job(JOBS + 1, 45)
+    os.utime(mark, (0, 0))
+    with site.server:
+        assert site.wait_runs("jobs")["tarn_retention_jobs_copied_total"] == 1
+    assert sorted(p.name for p in (tmp_path / "job.db.retention").iterdir())[0].startswith("copied-")
+
+
+def test_what_cc_backend_has_copied_by_its_mark_is_not_copied_again(tmp_path):
+    site = Site(tmp_path, jobs={"policy": "copy", "age": 30, "target-path": str(tmp_path / "out")})
+    site.add_jobs()
+    site.out.mkdir()
+    (site.out / "version.txt").write_text("3\n")
+    (site.out / ".copy-marker").write_text(str(site.now - 45 * DAY))
+    with site.server:
+        m = site.wait_runs("jobs", 2)
+    assert m["tarn_retention_jobs_copied_total"] == 1
+    (meta,) = site.out.glob("c/*/*/*/meta.json")
+    assert json.loads(meta.read_text())["jobId"] == 1
+    assert sorted(p.name for p in site.out.iterdir()) == [".copy-marker", "c", "version.txt"]
 
 
 def test_old_jobs_are_deleted_and_their_rows_stay_without_include_db(tmp_path):

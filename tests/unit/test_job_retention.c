@@ -21,7 +21,7 @@
 
 enum { JOBS = 40, START = 1700000000, CUTOFF = START + 30 * 100 };
 
-static char dir[64], database[96];
+static char dir[64], database[96], list[96];
 
 struct site {
     struct ta_vfs_mem mem;
@@ -116,6 +116,8 @@ static void drop_database(void)
 
     for (size_t i = 0; i < TA_COUNT(suffixes); i++) {
         snprintf(path, sizeof(path), "%s%s", database, suffixes[i]);
+        unlink(path);
+        snprintf(path, sizeof(path), "%s%s", list, suffixes[i]);
         unlink(path);
     }
 }
@@ -339,6 +341,72 @@ static void copying_leaves_everything_and_goes_on_from_the_mark(void **state)
     site_done(&s);
 }
 
+/* Each job that may be copied stands in one file, and nothing is gone. */
+static void assert_copied_to_files(struct site *s)
+{
+    see_files(&s->mem.vfs);
+    for (unsigned i = 0; i < JOBS; i++) {
+        assert_int_equal(in_files[i], !must_stay(i, s->conf.tags));
+        assert_true(has_row(s, i));
+        assert_int_equal(has_job(s->archive, i), i != 7);
+    }
+}
+
+static void a_listed_copy_is_not_made_again_and_a_late_job_comes_later(void **state)
+{
+    struct site s;
+    struct ta_jobs_retained done;
+
+    (void)state;
+    for (int to_archive = 0; to_archive < 2; to_archive++) {
+        site_init(&s, TA_JOBS_COPY);
+        s.conf.copied = list;
+        s.conf.to = to_archive ? s.target : NULL;
+        s.conf.parquet.file_rows = 4;
+        assert_int_equal(ta_jobs_retain(&s.conf, &done, NULL), TA_OK);
+        assert_int_equal(done.copied, 27);
+        if (!to_archive)
+            assert_copied_to_files(&s);
+        assert_int_equal(ta_jobs_retain(&s.conf, &done, NULL), TA_OK);
+        assert_int_equal(done.copied + done.files, 0);
+        /* One that ran at the time. Ids given anew, as after a rebuild of the database, change nothing. */
+        assert_int_equal(ta_sql_run(&s.sql,
+                                    "PRAGMA foreign_keys = OFF; UPDATE job SET id = id + 100; "
+                                    "UPDATE job SET job_state = "
+                                    "'completed' WHERE job_id = 1005",
+                                    NULL),
+                         TA_OK);
+        assert_int_equal(ta_jobs_retain(&s.conf, &done, NULL), TA_OK);
+        assert_int_equal(done.copied, 1);
+        see_files(&s.mem.vfs);
+        assert_int_equal(to_archive ? has_job(s.target, 5) : (int)in_files[5], 1);
+        s.conf.copied = NULL; /* without a list all are copied again */
+        assert_int_equal(ta_jobs_retain(&s.conf, &done, NULL), TA_OK);
+        assert_int_equal(done.copied, 28);
+        site_done(&s);
+    }
+}
+
+static void a_list_that_is_no_database_is_named_and_nothing_is_copied(void **state)
+{
+    struct site s;
+    struct ta_jobs_retained done;
+    struct ta_err err = {0};
+
+    (void)state;
+    site_init(&s, TA_JOBS_COPY);
+    FILE *f = fopen(list, "w");
+    assert_non_null(f);
+    for (int i = 0; i < 1000; i++)
+        fputs("no database ", f);
+    fclose(f);
+    s.conf.copied = list;
+    assert_true(ta_jobs_retain(&s.conf, &done, &err) < 0);
+    assert_non_null(strstr(err.text, list));
+    assert_int_equal(see_files(&s.mem.vfs), 0);
+    site_done(&s);
+}
+
 static void old_jobs_move_into_another_archive(void **state)
 {
     struct site s;
@@ -426,17 +494,25 @@ static unsigned stride(void)
     return getenv("TARN_ALL_FAULTS") ? 1 : 23;
 }
 
-static void after_any_failing_file_call_no_job_is_lost_or_doubled(void **state)
+static void assert_done(struct site *s)
+{
+    if (s->conf.policy == TA_JOBS_COPY)
+        assert_copied_to_files(s);
+    else
+        assert_moved_to_files(s, TA_JOBS_ALL);
+}
+
+static void fail_file_calls(enum ta_job_policy policy)
 {
     unsigned runs = 0;
     bool hit = true;
 
-    (void)state;
     for (int64_t n = 0; hit; n += stride()) {
         struct site s;
         struct ta_jobs_retained done;
         struct ta_err err = {0};
-        site_init(&s, TA_JOBS_MOVE);
+        site_init(&s, policy);
+        s.conf.copied = list;
         s.conf.parquet.file_rows = 10;
         s.fault.kinds = TA_FAULT_ALL;
         s.fault.for_good = n / stride() % 2;
@@ -452,7 +528,7 @@ static void after_any_failing_file_call_no_job_is_lost_or_doubled(void **state)
         open_archives(&s);
         if (ta_jobs_retain(&s.conf, &done, &err) < 0)
             fail_msg("call %ld: %s", (long)n, err.text);
-        assert_moved_to_files(&s, TA_JOBS_ALL);
+        assert_done(&s);
         site_done(&s);
         runs++;
     }
@@ -460,16 +536,23 @@ static void after_any_failing_file_call_no_job_is_lost_or_doubled(void **state)
     assert_true(runs > 10);
 }
 
-static void after_any_failing_sql_call_no_job_is_lost_or_doubled(void **state)
+static void after_any_failing_file_call_no_job_is_lost_or_doubled(void **state)
+{
+    (void)state;
+    fail_file_calls(TA_JOBS_MOVE);
+    fail_file_calls(TA_JOBS_COPY);
+}
+
+static void fail_sql_calls(enum ta_job_policy policy)
 {
     unsigned runs = 0;
     bool hit = true;
 
-    (void)state;
     for (long n = 0; hit; n += (long)(stride() + 3) / 4) {
         struct site s;
         struct ta_jobs_retained done;
-        site_init(&s, TA_JOBS_MOVE);
+        site_init(&s, policy);
+        s.conf.copied = list;
         s.conf.parquet.file_rows = 10;
         sql_fault_arm(n, runs % 2);
         (void)ta_jobs_retain(&s.conf, &done, NULL);
@@ -478,12 +561,19 @@ static void after_any_failing_sql_call_no_job_is_lost_or_doubled(void **state)
         ta_sql_done(&s.sql);
         open_database(&s);
         assert_int_equal(ta_jobs_retain(&s.conf, &done, NULL), TA_OK);
-        assert_moved_to_files(&s, TA_JOBS_ALL);
+        assert_done(&s);
         site_done(&s);
         runs++;
     }
     print_message("%u runs with a failing SQL call, and a rerun\n", runs);
     assert_true(runs > 3);
+}
+
+static void after_any_failing_sql_call_no_job_is_lost_or_doubled(void **state)
+{
+    (void)state;
+    fail_sql_calls(TA_JOBS_MOVE);
+    fail_sql_calls(TA_JOBS_COPY);
 }
 
 static void what_is_compressed_unpacks_to_what_it_was(void **state)
@@ -513,6 +603,7 @@ static int make_dir(void **state)
     if (!mkdtemp(dir))
         return -1;
     snprintf(database, sizeof(database), "%s/job.db", dir);
+    snprintf(list, sizeof(list), "%s/copied.db", dir);
     return 0;
 }
 
@@ -530,6 +621,8 @@ int main(void)
         cmocka_unit_test(a_job_that_cannot_be_read_stays_and_the_others_go),
         cmocka_unit_test(files_roll_by_their_rows),
         cmocka_unit_test(copying_leaves_everything_and_goes_on_from_the_mark),
+        cmocka_unit_test(a_listed_copy_is_not_made_again_and_a_late_job_comes_later),
+        cmocka_unit_test(a_list_that_is_no_database_is_named_and_nothing_is_copied),
         cmocka_unit_test(old_jobs_move_into_another_archive),
         cmocka_unit_test(a_job_whose_change_the_archive_does_not_have_yet_is_moved_later),
         cmocka_unit_test(a_different_job_at_the_target_is_not_taken_for_a_copy),
