@@ -312,7 +312,7 @@ static void check_request(struct http_conn *c, int64_t now)
 
     if (q->timed_out)
         return;
-    if (now - q->start_ns > ms(l->total_ms))
+    if (c->worker->turn_ns - q->start_ns > ms(l->total_ms))
         check_total(c);
     else if (q->is_suspended)
         return;

@@ -72,7 +72,7 @@ struct http_conn {
     struct http_cert *cert;        /* reference held; NULL without TLS */
     int fd;
     enum conn_phase phase;
-    int64_t phase_ns;  /* monotonic, when the phase began */
+    int64_t phase_ns;  /* in the time of clients, when the phase began */
     int64_t linger_ns; /* 0, or: an answer was written past the library; cut then */
     uint64_t heard;    /* bytes the kernel had received when waiting began; UINT64_MAX: not known */
     uint32_t n_requests;
@@ -121,8 +121,9 @@ struct ta_http_req {
     struct ta_token token;
     void *state;
 
-    int64_t start_ns, body_ns, answer_ns, progress_ns; /* monotonic */
-    int64_t length;                                    /* Content-Length, -1 */
+    int64_t start_ns;                        /* monotonic */
+    int64_t body_ns, answer_ns, progress_ns; /* in the time of clients: worker->now_ns */
+    int64_t length;                          /* Content-Length, -1 */
     uint64_t body_max;
     uint64_t body_wire;         /* bytes of the body received */
     uint64_t swept_wire;        /* the same when deadlines were looked at last */
@@ -151,7 +152,10 @@ struct ta_http_worker {
     int loop_fd, event_fd;
     struct http_conn *conns;
     size_t n_conns;
-    int64_t now_ns;   /* of this turn of the loop */
+    int64_t turn_ns;  /* monotonic, when this turn of the loop began */
+    int64_t away_ns;  /* of the time so far, what long turns took */
+    int64_t now_ns;   /* turn_ns - away_ns, the time of clients: whose bytes lie in the socket while
+                       * the worker is at other work is not slow */
     int64_t sweep_ns; /* when deadlines are looked at next */
     struct ta_http_req *spare;
     size_t n_spare;

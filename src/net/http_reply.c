@@ -256,7 +256,7 @@ bool http_reply_queue(struct ta_http_req *q)
     bool ok = add_fields(q, response);
     if (ok) {
         q->phase = REQ_ANSWER;
-        q->answer_ns = q->progress_ns = http_now(q->worker->server);
+        q->answer_ns = q->progress_ns = q->worker->now_ns;
         q->waited_ns = 0;
         if (!a->is_stream && q->method != TA_HTTP_HEAD)
             q->answer_bytes = a->body.len;

@@ -139,7 +139,8 @@ void *http_req_line(void *cls, const char *uri, struct MHD_Connection *mhd)
     c->req = q;
     c->phase = CONN_HEAD;
     c->n_requests++;
-    q->start_ns = c->phase_ns = http_now(w->server);
+    q->start_ns = http_now(w->server);
+    c->phase_ns = w->now_ns;
     struct ta_str s = ta_str(uri);
     q->uri_too_long = s.len > w->server->config.limits.uri_bytes;
     if (!q->uri_too_long) {
@@ -195,7 +196,7 @@ static enum MHD_Result begin(struct ta_http_req *q, const char *method)
     enum MHD_Result result = q->answer.status ? refuse(q) : MHD_YES;
     if (q->phase == REQ_HEAD)
         q->phase = REQ_BODY;
-    q->body_ns = q->progress_ns = http_now(q->worker->server);
+    q->body_ns = q->progress_ns = q->worker->now_ns;
     return result;
 }
 
@@ -400,8 +401,7 @@ void http_req_completed(void *cls, struct MHD_Connection *mhd, void **context,
         why = MHD_REQUEST_TERMINATED_CLIENT_ABORT;
     }
     enum ta_http_outcome outcome = outcome_of(q, why);
-    int64_t now = http_now(w->server);
-    http_stats_request(q, now);
+    http_stats_request(q, http_now(w->server));
     if (outcome == TA_HTTP_STOPPED)
         w->n_cut++;
     if (q->has_begun && q->route->handler->done)
@@ -411,7 +411,7 @@ void http_req_completed(void *cls, struct MHD_Connection *mhd, void **context,
     http_count(&w->counters.requests_running, (uint64_t)-1);
     c->req = NULL;
     c->phase = CONN_WAITING;
-    c->phase_ns = now;
+    c->phase_ns = w->now_ns;
     c->heard = UINT64_MAX;
     q->conn = NULL;
     http_req_drop(q, 1);

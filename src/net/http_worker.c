@@ -65,13 +65,19 @@ static void wait_for_work(struct ta_http_worker *w)
 
 static void turn(struct ta_http_worker *w)
 {
-    w->now_ns = http_now(w->server);
+    const int64_t tick_ns = HTTP_TICK_MS * 1000000LL;
+
+    w->turn_ns = http_now(w->server);
+    w->now_ns = w->turn_ns - w->away_ns;
     http_worker_drain(w);
     if (w->now_ns >= w->sweep_ns) {
         http_conn_sweep(w);
-        w->sweep_ns = w->now_ns + HTTP_TICK_MS * 1000000LL;
+        w->sweep_ns = w->now_ns + tick_ns;
     }
     (void)MHD_run(w->mhd);
+    int64_t took_ns = http_now(w->server) - w->turn_ns;
+    if (took_ns > tick_ns)
+        w->away_ns += took_ns - tick_ns;
 }
 
 static void stop_listening(struct ta_http_worker *w)
@@ -98,7 +104,6 @@ static void stop(struct ta_http_worker *w)
         wait_for_work(w);
         turn(w);
     }
-    w->now_ns = http_now(w->server);
     cut_all(w);
     /* Suspended connections may not be stopped: they were resumed, and the library has to see it.
      * */

@@ -288,20 +288,28 @@ uint64_t ta_store_shrink(struct ta_store *s, size_t bytes)
 }
 
 /* What a writer may take between begin and end is left free below the cap: a batch makes some rows and
- * seals some; 1/32 of the cap, at least 64 KiB, at most 16 MiB. */
+ * seals some; 1/32 of the cap, at least 64 KiB, at most 16 MiB. The first writer who finds less than twice
+ * that makes room, while others go on for as long as there is what one may take. To find what must go every
+ * host is looked at: a share of the cap goes at once, so that the search is paid for by as many new samples. */
 void ta_store_make_room(struct ta_store *s)
 {
     size_t cap = atomic_load_explicit(&s->budget.cap, memory_order_relaxed);
-    size_t reserve = cap / 32;
+    size_t reserve = cap / 32, room;
 
     if (cap == SIZE_MAX)
         return;
     reserve = reserve < 64 * KiB ? 64 * KiB : reserve > 16 * MiB ? 16 * MiB : reserve;
     reserve = reserve > cap / 4 ? cap / 4 : reserve;
-    if (ta_store_bytes(s) + reserve <= cap)
+    room = cap / 24 > 3 * reserve ? cap / 24 : 3 * reserve;
+    room = room > cap / 2 ? cap / 2 : room;
+    if (ta_store_bytes(s) + 2 * reserve <= cap)
         return;
-    pthread_mutex_lock(&s->shrink); /* who waits finds the room made */
-    if (ta_store_bytes(s) + reserve > cap)
-        (void)ta_store_shrink(s, cap - 2 * reserve);
+    if (pthread_mutex_trylock(&s->shrink)) {
+        if (ta_store_bytes(s) + reserve <= cap)
+            return;
+        pthread_mutex_lock(&s->shrink); /* who waits finds the room made */
+    }
+    if (ta_store_bytes(s) + 2 * reserve > cap)
+        (void)ta_store_shrink(s, cap - room);
     pthread_mutex_unlock(&s->shrink);
 }

@@ -75,8 +75,11 @@ class Server:
         self.start()
         return self
 
-    def __exit__(self, *exc):
-        if self.process and self.process.poll() is None:
+    def __exit__(self, failure=None, *_):
+        if failure and self.process:
+            self.process.kill()  # a stop that takes long would hide why the test failed
+            self.process.wait()
+        elif self.process and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
                 self.process.wait(DEADLINE_S)

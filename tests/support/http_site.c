@@ -256,6 +256,13 @@ static int fail_end(struct ta_http_req *q, struct ta_err *err)
     return ta_fail(err, p->code, "failed <as> asked");
 }
 
+/* Keeps the worker from everybody else, as a store short of memory does. */
+static int stall_end(struct ta_http_req *q, struct ta_err *err)
+{
+    usleep(SITE_STALL_MS * 1000);
+    return count_end(q, err);
+}
+
 static const struct ta_http_handler hello = {page_begin, NULL, hello_end, NULL, page_done};
 static const struct ta_http_handler ok = {page_begin, NULL, ok_end, NULL, page_done};
 static const struct ta_http_handler echo = {page_begin, echo_body, echo_end, echo_fill, page_done};
@@ -265,6 +272,7 @@ static const struct ta_http_handler skip = {page_begin, skip_body, count_end, NU
 static const struct ta_http_handler wait_h = {page_begin, skip_body, sync_end, NULL, page_done};
 static const struct ta_http_handler early = {early_begin, count_body, early_end, NULL, page_done};
 static const struct ta_http_handler slow = {page_begin, slow_body, count_end, NULL, page_done};
+static const struct ta_http_handler stall = {page_begin, count_body, stall_end, NULL, page_done};
 static const struct ta_http_handler big = {page_begin, NULL, big_end, big_fill, page_done};
 static const struct ta_http_handler fails = {page_begin, NULL, fail_end, NULL, page_done};
 
@@ -278,6 +286,7 @@ static const struct ta_http_route routes[] = {
     {.path = "/wait", .methods = TA_HTTP_POST, .handler = &wait_h},
     {.path = "/early", .methods = TA_HTTP_POST, .handler = &early},
     {.path = "/slow", .methods = TA_HTTP_POST, .handler = &slow},
+    {.path = "/stall", .methods = TA_HTTP_POST, .handler = &stall},
     {.path = "/big", .methods = TA_HTTP_GET, .handler = &big},
     {.path = "/break", .methods = TA_HTTP_GET, .handler = &big},
     {.path = "/fail", .methods = TA_HTTP_POST, .handler = &fails},

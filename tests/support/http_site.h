@@ -7,6 +7,7 @@
  *   POST /skip, /wait  as /count and /sync, without looking at the bytes
  *   POST /early        asks for its wake when the headers are there, waits when the body is
  *   POST /slow         takes at most 1,000 bytes of each piece and waits between
+ *   POST /stall        as /count, after holding its worker for SITE_STALL_MS
  *   GET  /big?n=N      N bytes of a pattern, waits for a wake before every 8th room when &wait=1
  *   GET  /break?n=N    N bytes, then an error
  * GET /api/query, POST /api/write, POST /api/free, GET /api/debug, GET /api/healthcheck: with
@@ -23,7 +24,7 @@
 
 #include <pthread.h>
 
-enum { SITE_QUEUE = 8192 };
+enum { SITE_QUEUE = 8192, SITE_STALL_MS = 900 };
 
 struct site {
     struct ta_http_server *server;

@@ -259,12 +259,46 @@ static void stopping_cuts_what_is_left_at_the_deadline(void **state)
     close(sends);
 }
 
+static void wait_begun(uint64_t n)
+{
+    for (int i = 0; i < 10000 && atomic_load(&site.begun) < n; i++)
+        usleep(1000);
+    assert_int_equal(atomic_load(&site.begun), n);
+}
+
+/* The limits of this server are all shorter than the stall. */
+static void nobody_is_called_slow_for_the_time_the_server_was_busy(void **state)
+{
+    (void)state;
+    int kept = http_peer_connect(site.port), body = http_peer_connect(site.port),
+        head = http_peer_connect(site.port), stalls = http_peer_connect(site.port);
+    assert_true(http_peer_say(kept, "GET /hello" HOST "\r\n"));
+    expect_status(kept, 200);
+    assert_true(http_peer_say(body, "POST /count" HOST "Content-Length: 3\r\n\r\n"));
+    wait_begun(2);
+    assert_true(http_peer_say(head, "GET /hello" HOST "X: "));
+    assert_true(http_peer_say(stalls, "POST /stall" HOST "Content-Length: 3\r\n\r\nabc"));
+    wait_begun(3);
+    assert_true(http_peer_say(kept, "GET /hello" HOST "\r\n"));
+    assert_true(http_peer_say(body, "abc"));
+    assert_true(http_peer_say(head, "y\r\n\r\n"));
+    expect_status(stalls, 200);
+    expect_status(kept, 200);
+    expect_status(body, 200);
+    expect_status(head, 200);
+    close(kept);
+    close(body);
+    close(head);
+    close(stalls);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, start, stop)
     const struct CMUnitTest tests[] = {
         TEST(slow_heads_and_bodies_are_408_and_a_good_client_is_served_meanwhile),
         TEST(a_client_that_says_nothing_is_closed_without_a_word),
+        TEST(nobody_is_called_slow_for_the_time_the_server_was_busy),
         TEST(a_client_that_does_not_read_is_cut),
         TEST(a_request_that_waits_too_long_is_503),
         TEST(stopping_lets_running_requests_finish),
