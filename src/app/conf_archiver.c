@@ -108,7 +108,7 @@ static const struct ta_conf_key archiver_keys[] = {
      .offset = IN(ta_conf_archiver, resolution_ns),
      .default_ = "0s",
      .rule = ">=0",
-     .help = "time between two archived values; 0: as stored"},
+     .help = "time between two archived values of long series; 0: as stored"},
     {.name = "compat",
      .kind = TA_CONF_BOOL,
      .offset = IN(ta_conf_archiver, compat),

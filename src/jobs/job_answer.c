@@ -114,7 +114,7 @@ int ta_job_answer_live(const struct ta_job_question *q, struct ta_store *store,
 
     if (r >= 0)
         r = ta_store_source_init(&l.source, store, cluster, job, l.resolution_s, arena, alloc, err);
-    l.source.is_lenient = true;
+    l.source.has_thin_stats = true; /* as the reference's store answers */
     if (r >= 0)
         r = write_live(&l, out, arena, alloc, err);
     ta_store_source_done(&l.source);

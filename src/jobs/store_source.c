@@ -6,8 +6,9 @@
 #include <math.h>
 #include <stdio.h>
 
-/* The words of errors are few, the rows of one node small; a series that is resampled is the largest
- * thing: 2 million values. */
+enum { THIN_VALUES = 2 << 20 };
+
+/* The words of errors are few, the rows of one node small. */
 static const struct ta_query_limits limits = {.arena_bytes = 16 << 20,
                                               .window_bytes = 16 << 20,
                                               .queries_max = 1 << 20,
@@ -72,60 +73,97 @@ static void end(struct ta_store_source *s)
     s->fetch = NULL;
 }
 
+static int open_series(struct ta_store_source *s)
+{
+    int r = s->fetch ? ta_fetch_next(s->fetch, &s->open) : 0;
+
+    s->is_thin_loaded = false;
+    if (r <= 0)
+        return r;
+    int64_t late = s->open.n_values > 0 ? s->open.from_s - s->request.from_s : 0;
+    s->n_pad = late > 0 ? (size_t)(late / s->open.timestep_s) : 0;
+    return r;
+}
+
+static int begin_fetch(struct ta_store_source *s, struct ta_err *err)
+{
+    ta_fetch_free(s->fetch);
+    s->fetch = NULL;
+    return ta_fetch_new(&s->fetch, s->store, s->cluster, &s->request, &s->limits, s->alloc, err);
+}
+
+/* What the longest series becomes; nothing is resampled when that cannot be done to all of them. */
+static int plan_thinning(struct ta_store_source *s, int64_t want_s, struct ta_err *err)
+{
+    struct ta_err why = {0};
+    bool is_even = true;
+    int64_t step_s = 0;
+    int r;
+
+    s->n_whole = 0;
+    while ((r = open_series(s)) > 0) {
+        size_t n = s->n_pad + s->open.n_values;
+
+        is_even = is_even && (step_s == 0 || step_s == s->open.timestep_s);
+        step_s = s->open.timestep_s;
+        s->n_whole = n > s->n_whole ? n : s->n_whole;
+    }
+    if (r < 0)
+        return ta_fail(err, r, "the series of a job: %s", ta_strerror(r));
+    if (!is_even || s->n_whole > THIN_VALUES ||
+        ta_resample_plan(step_s, want_s, s->n_whole, &s->plan, &why) < 0)
+        s->plan = (struct ta_resample){0};
+    if (s->plan.is_changed && s->thin_cap < s->n_whole) {
+        ta_release(s->alloc, s->thin, s->thin_cap * sizeof(*s->thin));
+        s->thin_cap = 0;
+        s->thin = ta_alloc(s->alloc, s->n_whole * sizeof(*s->thin));
+        if (!s->thin)
+            return ta_fail(err, TA_ENOMEM, "no memory to resample a series of a job");
+        s->thin_cap = s->n_whole;
+    }
+    return begin_fetch(s, err);
+}
+
 static int source_begin(struct ta_job_source *self, struct ta_str metric, enum ta_scope scope,
                         struct ta_err *err)
 {
     struct ta_store_source *s = TA_CONTAINER(self, struct ta_store_source, source);
+    const struct ta_cluster_metric *m = ta_cluster_metric(s->cluster, metric);
+    int64_t want_s = m ? ta_load_resolution(s->resolution_s, m->timestep_s) : 0;
 
     end(s);
     s->metric = metric;
     s->scope = ta_str(ta_scope_name(scope));
-    if (s->is_lenient) {
-        const struct ta_cluster_metric *m = ta_cluster_metric(s->cluster, metric);
-
-        s->request.resolution_s = m ? ta_load_resolution(s->resolution_s, m->timestep_s) : 0;
-    }
     s->request.metrics = (struct ta_str_list){&s->metric, 1, true};
     s->request.scopes = (struct ta_str_list){&s->scope, 1, true};
-    return ta_fetch_new(&s->fetch, s->store, s->cluster, &s->request, &s->limits, s->alloc, err);
+    s->plan = (struct ta_resample){0};
+    int r = begin_fetch(s, err);
+    return r < 0 || want_s == 0 ? r : plan_thinning(s, want_s, err);
 }
 
 static int source_next(struct ta_job_source *self, struct ta_job_series *out, struct ta_err *err)
 {
     struct ta_store_source *s = TA_CONTAINER(self, struct ta_store_source, source);
-    int64_t late;
-    int r = s->fetch ? ta_fetch_next(s->fetch, &s->open) : 0;
+    int r = open_series(s);
 
     (void)err; /* what goes wrong with one series is counted */
     if (r <= 0) {
         end(s);
         return r;
     }
-    late = s->open.n_values > 0 ? s->open.from_s - s->request.from_s : 0;
-    s->n_pad = late > 0 ? (size_t)(late / s->open.timestep_s) : 0;
-    *out = (struct ta_job_series){.host = s->open.host,
-                                  .id = s->open.id,
-                                  .timestep_s = s->open.timestep_s,
-                                  .n = s->n_pad + s->open.n_values};
+    *out = (struct ta_job_series){
+        .host = s->open.host,
+        .id = s->open.id,
+        .timestep_s = s->plan.is_changed ? s->plan.resolution_s : s->open.timestep_s,
+        .n = s->plan.is_changed ? s->plan.n_out : s->n_pad + s->open.n_values};
     return 1;
 }
 
-static int source_stats(struct ta_job_source *self, struct ta_stats *out, struct ta_err *err)
+/* As stored: no sample before its beginning and past its end. */
+static void read_whole(struct ta_store_source *s, size_t first, double *out, size_t n)
 {
-    struct ta_store_source *s = TA_CONTAINER(self, struct ta_store_source, source);
-
-    (void)err;
-    *out = ta_fetch_stats(s->fetch);
-    return TA_OK;
-}
-
-static int source_read(struct ta_job_source *self, size_t first, double *out, size_t n,
-                       struct ta_err *err)
-{
-    struct ta_store_source *s = TA_CONTAINER(self, struct ta_store_source, source);
     size_t done = 0, got;
 
-    (void)err;
     for (; done < n && first + done < s->n_pad; done++)
         out[done] = NAN;
     if (done < n)
@@ -134,6 +172,61 @@ static int source_read(struct ta_job_source *self, size_t first, double *out, si
         done += got;
     for (; done < n; done++)
         out[done] = NAN;
+}
+
+static void load_thin(struct ta_store_source *s)
+{
+    if (s->is_thin_loaded)
+        return;
+    read_whole(s, 0, s->thin, s->n_whole);
+    ta_resample_run(&s->plan, s->thin, s->n_whole, s->thin);
+    s->is_thin_loaded = true;
+}
+
+static struct ta_stats thin_stats(struct ta_store_source *s)
+{
+    struct ta_stats out = {NAN, NAN, NAN};
+    double sum = 0;
+    size_t n = 0;
+
+    load_thin(s);
+    for (size_t i = 0; i < s->plan.n_out; i++) {
+        double v = s->thin[i];
+
+        if (isnan(v))
+            continue;
+        out.min = n == 0 || v < out.min ? v : out.min;
+        out.max = n == 0 || v > out.max ? v : out.max;
+        sum += v;
+        n++;
+    }
+    if (n > 0)
+        out.avg = sum / (double)n;
+    return out;
+}
+
+static int source_stats(struct ta_job_source *self, struct ta_stats *out, struct ta_err *err)
+{
+    struct ta_store_source *s = TA_CONTAINER(self, struct ta_store_source, source);
+
+    (void)err;
+    *out = s->plan.is_changed && s->has_thin_stats ? thin_stats(s) : ta_fetch_stats(s->fetch);
+    return TA_OK;
+}
+
+static int source_read(struct ta_job_source *self, size_t first, double *out, size_t n,
+                       struct ta_err *err)
+{
+    struct ta_store_source *s = TA_CONTAINER(self, struct ta_store_source, source);
+
+    (void)err;
+    if (!s->plan.is_changed) {
+        read_whole(s, first, out, n);
+        return TA_OK;
+    }
+    load_thin(s);
+    for (size_t i = 0; i < n; i++)
+        out[i] = first + i < s->plan.n_out ? s->thin[first + i] : NAN;
     return TA_OK;
 }
 
@@ -151,7 +244,6 @@ int ta_store_source_init(struct ta_store_source *s, struct ta_store *store,
                                   .request = {.kind = TA_FETCH_DATA,
                                               .subcluster = job->subcluster,
                                               .n_accelerators = job->num_acc,
-                                              .resolution_s = resolution_s,
                                               .from_s = job->start_time,
                                               .to_s = job->start_time + job->duration}};
     if (job->resources.n == 0)
@@ -165,6 +257,10 @@ int ta_store_source_init(struct ta_store_source *s, struct ta_store *store,
 
 void ta_store_source_done(struct ta_store_source *s)
 {
-    if (s->alloc)
-        end(s);
+    if (!s->alloc)
+        return;
+    end(s);
+    ta_release(s->alloc, s->thin, s->thin_cap * sizeof(*s->thin));
+    s->thin = NULL;
+    s->thin_cap = 0;
 }
