@@ -1,8 +1,7 @@
 #include "persist/ref_wal.h"
 
 #include "base/bytes.h"
-
-#include <zlib.h>
+#include "base/crc32.h"
 
 static const uint32_t file_magic = 0xCC1DA701u;
 static const uint32_t record_magic = 0xCC1DA7A1u;
@@ -48,13 +47,13 @@ void ta_ref_wal_reader_free(struct ta_ref_wal_reader *r)
         ta_release(r->alloc, r, sizeof(*r));
 }
 
-/* All the file has from `at` on, at least RECORD_MAX bytes of it if there are so many. */
-static int look(struct ta_ref_wal_reader *r, uint64_t at, const unsigned char **p, size_t *n,
-                struct ta_err *err)
+/* What the window has from `at` on, at least `want` <= RECORD_MAX bytes if the file has so many. */
+static int look(struct ta_ref_wal_reader *r, uint64_t at, size_t want, const unsigned char **p,
+                size_t *n, struct ta_err *err)
 {
     size_t skip = (size_t)(at - r->window_at);
 
-    if (!r->is_end && (skip > r->len || r->len - skip < RECORD_MAX)) {
+    if (!r->is_end && (skip > r->len || r->len - skip < want)) {
         size_t keep = skip < r->len ? r->len - skip : 0;
         memmove(r->window, r->window + (r->len - keep), keep);
         int64_t got = ta_pread_full(r->file, r->window + keep, WINDOW - keep, at + keep, err);
@@ -113,10 +112,21 @@ static size_t parse_record(const unsigned char *p, size_t n, struct ta_ref_wal_s
     size_t payload = ta_get_u32(p + 4);
     if (payload < PAYLOAD_MIN || payload > PAYLOAD_MAX || n < HEAD + payload + TAIL)
         return 0;
-    if (ta_get_u32(p + HEAD + payload) != crc32(0, p + HEAD, (uInt)payload) ||
+    if (ta_get_u32(p + HEAD + payload) != ta_crc32(p + HEAD, payload) ||
         !parse_payload((struct ta_str){(const char *)p + HEAD, payload}, out))
         return 0;
     return HEAD + payload + TAIL;
+}
+
+/* The same, of a whole record when it looks like one. */
+static int look_at_record(struct ta_ref_wal_reader *r, uint64_t at, const unsigned char **p,
+                          size_t *n, struct ta_err *err)
+{
+    int e = look(r, at, HEAD, p, n, err);
+
+    if (e < 0 || *n < HEAD || ta_get_u32(*p) != record_magic || ta_get_u32(*p + 4) > PAYLOAD_MAX)
+        return e;
+    return look(r, at, HEAD + ta_get_u32(*p + 4) + TAIL, p, n, err);
 }
 
 static int skip_damage(struct ta_ref_wal_reader *r, struct ta_ref_wal_entry *out,
@@ -127,7 +137,7 @@ static int skip_damage(struct ta_ref_wal_reader *r, struct ta_ref_wal_entry *out
     for (;;) {
         const unsigned char *p;
         size_t n;
-        int e = look(r, at, &p, &n, err);
+        int e = look_at_record(r, at, &p, &n, err);
         if (e < 0)
             return e;
         if (n == 0)
@@ -151,18 +161,18 @@ int ta_ref_wal_next(struct ta_ref_wal_reader *r, struct ta_ref_wal_entry *out, s
 {
     const unsigned char *p;
     size_t n;
-    int e = look(r, r->at, &p, &n, err);
+    int e;
 
-    if (e < 0)
-        return e;
     if (!r->has_begun) {
         r->has_begun = true;
-        if (n >= 4 && ta_get_u32(p) == file_magic) {
-            r->at += 4;
-            p += 4;
-            n -= 4;
-        }
+        e = look(r, 0, 4, &p, &n, err);
+        if (e < 0)
+            return e;
+        r->at = n >= 4 && ta_get_u32(p) == file_magic ? 4 : 0;
     }
+    e = look_at_record(r, r->at, &p, &n, err);
+    if (e < 0)
+        return e;
     if (n == 0)
         return 0;
     size_t bytes = parse_record(p, n, &out->sample);
@@ -215,8 +225,7 @@ int ta_ref_wal_put(struct ta_buf *out, const struct ta_ref_wal_sample *s)
         put_element(out, s->stype);
     ta_put_f32(out->at + out->len, s->value);
     out->len += 4;
-    ta_put_u32(out->at + out->len,
-               (uint32_t)crc32(0, (unsigned char *)start + HEAD, (uInt)payload));
+    ta_put_u32(out->at + out->len, ta_crc32(start + HEAD, payload));
     out->len += 4;
     return TA_OK;
 }

@@ -23,7 +23,8 @@ static size_t frame_bytes(const struct ta_frame *f)
     return sizeof(*f) + f->n_blocks * sizeof(f->blocks[0]);
 }
 
-int ta_frame_new(struct ta_frame **out, struct ta_alloc *a, uint32_t window, uint32_t stride)
+int ta_frame_new(struct ta_frame **out, struct ta_alloc *a, uint32_t window, uint32_t pos0,
+                 uint32_t stride)
 {
     uint8_t shift = rows_shift(stride);
     uint8_t n_blocks = (uint8_t)(WINDOW_SLOTS >> shift);
@@ -35,6 +36,7 @@ int ta_frame_new(struct ta_frame **out, struct ta_alloc *a, uint32_t window, uin
     f->window = (uint16_t)window;
     f->shift = shift;
     f->n_blocks = n_blocks;
+    f->pos0 = pos0;
     f->stride = stride;
     *out = f;
     return TA_OK;
@@ -77,15 +79,18 @@ static bool is_empty(const double *row, uint32_t n)
     return true;
 }
 
-int ta_frame_restride(struct ta_alloc *a, struct ta_frame **frame, uint32_t stride)
+int ta_frame_restride(struct ta_alloc *a, struct ta_frame **frame, uint32_t pos0, uint32_t stride)
 {
     struct ta_frame *from = *frame, *to;
-    uint32_t n = stride < from->stride ? stride : from->stride;
+    uint32_t first = pos0 > from->pos0 ? pos0 : from->pos0;
+    uint32_t end =
+        pos0 + stride < from->pos0 + from->stride ? pos0 + stride : from->pos0 + from->stride;
+    uint32_t n = end > first ? end - first : 0;
 
-    if (ta_frame_new(&to, a, from->window, stride) < 0)
+    if (ta_frame_new(&to, a, from->window, pos0, stride) < 0)
         return TA_ENOMEM;
     for (uint32_t slot = 0; slot < WINDOW_SLOTS; slot++) {
-        const double *row = ta_frame_row(from, slot);
+        const double *row = n ? ta_frame_cell(from, slot, first) : NULL;
         double *copy;
 
         if (!row || is_empty(row, n))
@@ -95,7 +100,7 @@ int ta_frame_restride(struct ta_alloc *a, struct ta_frame **frame, uint32_t stri
             ta_frame_free(a, to);
             return TA_ENOMEM;
         }
-        memcpy(copy, row, n * sizeof(*copy));
+        memcpy(copy + (first - pos0), row, n * sizeof(*copy));
     }
     ta_frame_free(a, from);
     *frame = to;

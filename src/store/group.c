@@ -13,6 +13,7 @@ int ta_group_new(struct ta_group **out, struct ta_alloc *a, int64_t start_s, int
     if (!g)
         return TA_ENOMEM;
     g->row.ts_s = TA_ROW_NONE;
+    g->put_slot = UINT16_MAX;
     g->start_s = start_s;
     g->freq_s = freq_s;
     g->capacity = capacity;
@@ -112,8 +113,17 @@ static uint32_t frame_index(const struct ta_group *g, uint32_t window)
     return i;
 }
 
-static int frame_add(struct ta_alloc *a, struct ta_group *g, uint32_t at, uint32_t window)
+static bool is_whole(const struct ta_group *g, const struct ta_frame *f)
 {
+    return f->pos0 == 0 && f->stride >= g->n_pos;
+}
+
+/* As wide as the one before: whole where rows are written, else for one series until others come. */
+static int frame_add(struct ta_alloc *a, struct ta_group *g, uint32_t at, uint32_t window,
+                     uint32_t pos)
+{
+    bool is_next = at > 0 && g->frames[at - 1]->window + 1U == window;
+    bool is_wide = is_next && is_whole(g, g->frames[at - 1]);
     struct ta_frame *f;
 
     if (g->n_frames == g->cap_frames) {
@@ -127,7 +137,7 @@ static int frame_add(struct ta_alloc *a, struct ta_group *g, uint32_t at, uint32
         g->frames = frames;
         g->cap_frames = cap;
     }
-    if (ta_frame_new(&f, a, window, g->n_pos) < 0)
+    if (ta_frame_new(&f, a, window, is_wide ? 0 : pos, is_wide ? g->n_pos : 1) < 0)
         return TA_ENOMEM;
     memmove(g->frames + at + 1, g->frames + at, (g->n_frames - at) * sizeof(struct ta_frame *));
     g->frames[at] = f;
@@ -138,15 +148,26 @@ static int frame_add(struct ta_alloc *a, struct ta_group *g, uint32_t at, uint32
 /* Rows are widened in steps while members join one by one, and cut to size before a second row is
  * made: the first row of a new host has found out how wide it is. */
 static int fit_stride(struct ta_alloc *a, const struct ta_group *g, struct ta_frame **f,
-                      uint32_t slot, uint32_t pos)
+                      uint32_t slot, uint32_t pos, bool is_row)
 {
-    uint32_t stride = (*f)->stride;
+    uint32_t pos0 = (*f)->pos0, stride = (*f)->stride;
+    uint32_t end = pos0 + stride;
 
-    if (pos >= stride)
-        return ta_frame_restride(a, f, 2 * stride > pos ? 2 * stride : pos + 1);
-    if (stride > g->n_pos + g->n_pos / 8 && !ta_frame_row(*f, slot))
-        (void)ta_frame_restride(a, f, g->n_pos); /* saves memory; without any it stays as it is */
-    return TA_OK;
+    if (pos >= pos0 && pos < end) {
+        if (pos0 == 0 && stride > g->n_pos + g->n_pos / 8 && !ta_frame_row(*f, slot))
+            (void)ta_frame_restride(a, f, 0, g->n_pos); /* saves memory; without any it stays */
+        return TA_OK;
+    }
+    if (is_row)
+        return ta_frame_restride(a, f, 0, 2 * stride > g->n_pos ? 2 * stride : g->n_pos);
+    if (pos < pos0) {
+        uint32_t least = end > 2 * stride ? end - 2 * stride : 0;
+        pos0 = pos < least ? pos : least;
+    } else {
+        end = pos0 + 2 * stride < g->n_pos ? pos0 + 2 * stride : g->n_pos;
+        end = pos < end ? end : pos + 1;
+    }
+    return ta_frame_restride(a, f, pos0, end - pos0);
 }
 
 int ta_group_put(struct ta_alloc *a, struct ta_group *g, uint32_t slot, uint32_t pos, int64_t ts_s,
@@ -154,21 +175,23 @@ int ta_group_put(struct ta_alloc *a, struct ta_group *g, uint32_t slot, uint32_t
 {
     uint32_t window = slot / WINDOW_SLOTS;
     uint32_t i = frame_index(g, window);
+    bool is_row = g->put_slot == slot; /* a second sample of the same moment: a whole row comes */
     struct ta_frame **f;
     double *row;
 
     assert(slot < g->capacity && pos < g->n_pos);
     g->row.ts_s = TA_ROW_NONE;
-    if ((i == g->n_frames || g->frames[i]->window != window) && frame_add(a, g, i, window) < 0)
+    if ((i == g->n_frames || g->frames[i]->window != window) && frame_add(a, g, i, window, pos) < 0)
         return TA_ENOMEM;
     f = &g->frames[i];
-    if (fit_stride(a, g, f, slot, pos) < 0)
+    if (fit_stride(a, g, f, slot, pos, is_row) < 0)
         return TA_ENOMEM;
     row = ta_frame_make_row(a, *f, slot);
     if (!row)
         return TA_ENOMEM;
-    row[pos] = v;
-    if ((*f)->stride >= g->n_pos) {
+    row[pos - (*f)->pos0] = v;
+    g->put_slot = (uint16_t)slot;
+    if (is_whole(g, *f)) {
         g->row.ts_s = ts_s;
         g->row.cells = row;
     }
@@ -202,12 +225,10 @@ int ta_group_add_segment(struct ta_alloc *a, struct ta_group *g, struct ta_segme
 /* The last slot of the window that holds a value, + 1; 0 = none. */
 static uint32_t frame_len(const struct ta_frame *f, uint32_t pos)
 {
-    if (pos >= f->stride)
-        return 0;
     for (uint32_t slot = WINDOW_SLOTS; slot-- > 0;) {
-        const double *row = ta_frame_row(f, slot);
+        const double *cell = ta_frame_cell(f, slot, pos);
 
-        if (row && !isnan(row[pos]))
+        if (cell && !isnan(*cell))
             return slot + 1;
     }
     return 0;
@@ -282,10 +303,10 @@ static void copy_rows(const struct ta_group *g, uint32_t pos, uint32_t slot, uin
             break;
         for (uint32_t k = first < slot ? slot : first; k < first + WINDOW_SLOTS && k < slot + n;
              k++) {
-            const double *row = ta_frame_row(f, k);
+            const double *cell = ta_frame_cell(f, k, pos);
 
-            if (row && pos < f->stride && !isnan(row[pos]))
-                out[k - slot] = row[pos];
+            if (cell && !isnan(*cell))
+                out[k - slot] = *cell;
         }
     }
 }

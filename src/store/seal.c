@@ -24,7 +24,9 @@ static uint32_t frame_columns(const struct ta_frame *f, uint32_t pos0, uint32_t 
 {
     uint32_t has_any = 0;
 
-    n = pos0 >= f->stride ? 0 : n < f->stride - pos0 ? n : f->stride - pos0;
+    assert(pos0 >= f->pos0 && pos0 - f->pos0 < f->stride);
+    pos0 -= f->pos0;
+    n = n < f->stride - pos0 ? n : f->stride - pos0;
     for (uint32_t slot = 0; slot < WINDOW_SLOTS; slot++) {
         const double *row = ta_frame_row(f, slot);
 
@@ -74,6 +76,17 @@ static const struct ta_segment *owner(const struct ta_group *g, const struct ta_
     return place;
 }
 
+/* The positions that both have: their first one and how many. */
+static uint32_t shared(const struct ta_segment *sg, const struct ta_frame *f, uint32_t *out_first)
+{
+    uint32_t first = sg->pos0 > f->pos0 ? sg->pos0 : f->pos0;
+    uint32_t end = sg->pos0 + sg->n_pos;
+
+    end = end < f->pos0 + f->stride ? end : f->pos0 + f->stride;
+    *out_first = first;
+    return end > first ? end - first : 0;
+}
+
 /* A segment as it is, with what the frame holds for its positions laid over it. */
 static int fold_into(struct ta_alloc *a, struct ta_host *h, struct ta_group *g,
                      const struct ta_frame *f, const struct ta_segment *sg,
@@ -81,19 +94,26 @@ static int fold_into(struct ta_alloc *a, struct ta_host *h, struct ta_group *g,
 {
     uint32_t first = f->window * (uint32_t)WINDOW_SLOTS - sg->slot0;
     double cells[TA_BUFFER_SLOTS], lanes[LANES][WINDOW_SLOTS];
-    uint32_t has_late = 0;
-    int r = TA_OK;
+    uint32_t pos0, has_late = 0;
+    uint32_t n_shared = shared(sg, f, &pos0);
+    uint32_t n_before = pos0 - sg->pos0;
+    int r;
 
     ta_seg_reset(b);
-    for (uint32_t i = 0; i < sg->n_pos && r == TA_OK; i++) {
-        uint32_t pos = sg->pos0 + i;
+    r = ta_seg_copy_part(b, sg, 0, n_before);
+    for (uint32_t i = 0; i < n_shared && r == TA_OK; i++) {
+        uint32_t pos = pos0 + i;
         const unsigned char *run = ta_segment_run(sg, pos);
         uint32_t n = run ? ta_run_len(run) : 0;
 
         if (i % LANES == 0)
             has_late = frame_columns(f, pos, LANES, lanes);
-        if (!(has_late >> i % LANES & 1) || is_gone(g, pos) || owner(g, f, pos) != sg) {
-            r = ta_seg_copy(b, is_gone(g, pos) ? NULL : run);
+        if (is_gone(g, pos)) {
+            r = ta_seg_copy(b, NULL);
+            continue;
+        }
+        if (!(has_late >> i % LANES & 1) || owner(g, f, pos) != sg) {
+            r = ta_seg_copy_part(b, sg, n_before + i, 1);
             continue;
         }
         if (run)
@@ -105,6 +125,8 @@ static int fold_into(struct ta_alloc *a, struct ta_host *h, struct ta_group *g,
                 cells[first + k] = lanes[i % LANES][k];
         r = ta_seg_encode(b, cells, n, !g->is_restored, hint_of(h, g, pos));
     }
+    if (r == TA_OK)
+        r = ta_seg_copy_part(b, sg, n_before + n_shared, sg->n_pos - n_before - n_shared);
     return r < 0 ? r : ta_seg_make(b, a, sg->slot0, sg->n_slots, sg->pos0, out);
 }
 
@@ -117,17 +139,20 @@ static int seal_fresh(struct ta_alloc *a, struct ta_host *h, struct ta_group *g,
     uint32_t n_slots = g->capacity - slot0 < WINDOW_SLOTS ? g->capacity - slot0 : WINDOW_SLOTS;
     double lanes[LANES][WINDOW_SLOTS];
     uint32_t pos0 = 0, has_any = 0;
+    uint32_t n = g->n_pos < f->pos0 + f->stride ? g->n_pos - f->pos0 : f->stride;
     int r = TA_OK;
 
     ta_seg_reset(b);
     *out = NULL;
-    for (uint32_t pos = 0; pos < g->n_pos && r == TA_OK; pos++) {
-        if (pos % LANES == 0)
+    for (uint32_t i = 0; i < n && r == TA_OK; i++) {
+        uint32_t pos = f->pos0 + i;
+
+        if (i % LANES == 0)
             has_any = frame_columns(f, pos, LANES, lanes);
-        if ((has_any >> pos % LANES & 1) && !is_gone(g, pos) && !owner(g, f, pos)) {
+        if ((has_any >> i % LANES & 1) && !is_gone(g, pos) && !owner(g, f, pos)) {
             if (!b->n_pos)
                 pos0 = pos;
-            r = ta_seg_encode(b, lanes[pos % LANES], n_slots, true, hint_of(h, g, pos));
+            r = ta_seg_encode(b, lanes[i % LANES], n_slots, true, hint_of(h, g, pos));
         } else if (b->n_pos) {
             r = ta_seg_copy(b, NULL);
         }
@@ -137,6 +162,33 @@ static int seal_fresh(struct ta_alloc *a, struct ta_host *h, struct ta_group *g,
     while (b->off[b->n_pos - 1] == b->off[b->n_pos])
         b->n_pos--;
     return ta_seg_make(b, a, slot0, n_slots, pos0, out);
+}
+
+/* Series that come one after the other would leave a segment each: equal ones side by side are joined, as bits
+ * carry in a sum, so that few remain and a run is copied only some times. Without memory they stay. */
+static struct ta_segment *join_left(struct ta_alloc *a, struct ta_group *g, struct ta_segment *sg)
+{
+    uint32_t i = 0;
+
+    while (i < g->n_segs) {
+        struct ta_segment *left = g->segs[i];
+        struct ta_segment *joined;
+
+        if (left->slot0 != sg->slot0 || left->n_slots != sg->n_slots ||
+            left->pos0 + left->n_pos != sg->pos0 || left->n_pos > sg->n_pos) {
+            i++;
+            continue;
+        }
+        if (ta_segment_join(a, left, sg, &joined) < 0)
+            break;
+        memmove(g->segs + i, g->segs + i + 1, (g->n_segs - i - 1) * sizeof(struct ta_segment *));
+        g->n_segs--;
+        ta_segment_free(a, left);
+        ta_segment_free(a, sg);
+        sg = joined;
+        i = 0;
+    }
+    return sg;
 }
 
 int ta_seal_frame(struct ta_alloc *a, struct ta_host *h, struct ta_group *g, uint32_t i_frame,
@@ -153,8 +205,9 @@ int ta_seal_frame(struct ta_alloc *a, struct ta_host *h, struct ta_group *g, uin
         return r;
     for (uint32_t i = 0; i < g->n_segs; i++) {
         struct ta_segment *joined;
+        uint32_t first;
 
-        if (!covers(g->segs[i], f))
+        if (!covers(g->segs[i], f) || !shared(g->segs[i], f, &first))
             continue;
         r = fold_into(a, h, g, f, g->segs[i], scratch, &joined);
         if (r < 0) {
@@ -164,6 +217,7 @@ int ta_seal_frame(struct ta_alloc *a, struct ta_host *h, struct ta_group *g, uin
         ta_segment_free(a, g->segs[i]);
         g->segs[i] = joined;
     }
+    fresh = fresh ? join_left(a, g, fresh) : NULL;
     r = fresh ? ta_group_add_segment(a, g, fresh) : TA_OK;
     if (r < 0) {
         ta_segment_free(a, fresh);

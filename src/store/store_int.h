@@ -112,20 +112,28 @@ int ta_seg_encode(struct ta_seg_builder *b, const double *v, uint32_t n, bool is
                   struct ta_run_hint *hint);
 /* The next position: a copy of a run, or none when NULL. */
 int ta_seg_copy(struct ta_seg_builder *b, const unsigned char *run);
+/* The next n positions: what sg has from its position pos0 + i on. */
+int ta_seg_copy_part(struct ta_seg_builder *b, const struct ta_segment *sg, uint32_t i, uint32_t n);
 /* What was added, as a segment. TA_ENOMEM. */
 int ta_seg_make(const struct ta_seg_builder *b, struct ta_alloc *a, uint32_t slot0,
                 uint32_t n_slots, uint32_t pos0, struct ta_segment **out);
+/* Two segments of the same slots as one, the positions of `right` right behind those of `left`. TA_ENOMEM. */
+int ta_segment_join(struct ta_alloc *a, const struct ta_segment *left,
+                    const struct ta_segment *right, struct ta_segment **out);
 void ta_segment_free(struct ta_alloc *a, struct ta_segment *sg);
 
 /* ---- frame.c ---------------------------------------------------------------------------------- */
 
-/* 32 consecutive slots of a group as rows of doubles, NaN = absent. Rows come in blocks of 2^shift rows,
- * so that a narrow group does not pay an allocation a row; a block exists once one of its rows was written. */
+/* 32 consecutive slots of a group as rows of doubles, NaN = absent, for positions [pos0, pos0 + stride): all of them
+ * where samples come moment by moment, a few where one series comes after the other. Rows come in blocks of 2^shift
+ * rows, so that a narrow frame does not pay an allocation a row; a block exists once one of its rows was
+ * written. */
 struct ta_frame {
     uint16_t window; /* slots [32 * window, 32 * window + 32) of the group */
     uint8_t shift;
     uint8_t n_blocks; /* 32 >> shift */
-    uint32_t stride;  /* cells per row */
+    uint32_t pos0;
+    uint32_t stride; /* cells per row */
     double *blocks[];
 };
 
@@ -137,13 +145,22 @@ static inline double *ta_frame_row(const struct ta_frame *f, uint32_t slot)
     return block ? block + (size_t)(in & ((1U << f->shift) - 1)) * f->stride : NULL;
 }
 
-int ta_frame_new(struct ta_frame **out, struct ta_alloc *a, uint32_t window, uint32_t stride);
+/* The cell of a position; NULL: the frame has none. */
+static inline double *ta_frame_cell(const struct ta_frame *f, uint32_t slot, uint32_t pos)
+{
+    double *row = pos - f->pos0 < f->stride ? ta_frame_row(f, slot) : NULL;
+
+    return row ? row + (pos - f->pos0) : NULL;
+}
+
+int ta_frame_new(struct ta_frame **out, struct ta_alloc *a, uint32_t window, uint32_t pos0,
+                 uint32_t stride);
 void ta_frame_free(struct ta_alloc *a, struct ta_frame *f);
 size_t ta_frame_bytes(const struct ta_frame *f);
 /* The row of a slot, made when it is not there; NULL = no memory. */
 double *ta_frame_make_row(struct ta_alloc *a, struct ta_frame *f, uint32_t slot);
-/* Another frame of rows of `stride` cells in its place; cells beyond are lost. TA_ENOMEM: nothing changed. */
-int ta_frame_restride(struct ta_alloc *a, struct ta_frame **frame, uint32_t stride);
+/* Another frame of these positions in its place; cells of others are lost. TA_ENOMEM: nothing changed. */
+int ta_frame_restride(struct ta_alloc *a, struct ta_frame **frame, uint32_t pos0, uint32_t stride);
 
 /* ---- group.c ---------------------------------------------------------------------------------- */
 
@@ -153,6 +170,7 @@ struct ta_group {
     struct ta_row_cache row; /* first: what the inline append sees */
     int64_t start_s, freq_s;
     uint32_t capacity;
+    uint16_t put_slot; /* that ta_group_put wrote to last */
     bool is_restored;
     bool is_sorted;    /* members are in ascending order of columns */
     uint32_t n_pos;    /* positions handed out */

@@ -233,6 +233,85 @@ static void a_few_samples_cost_a_few_bytes(void **state)
     ta_store_free(s);
 }
 
+enum { SERIES = 90, SLOTS = 300 };
+
+static double backfilled(int series, int slot)
+{
+    return series % 3 ? series + 0.25 * (slot % 50) : (slot + 1) / 7.0 * (series + 1);
+}
+
+static void put_at(struct ta_store *s, int series, int slot, double v)
+{
+    char type[16];
+
+    (void)snprintf(type, sizeof(type), "core%d", series);
+    assert_int_equal(small_put(s, "h", M2, type, "", NOW + 2 * slot, v), 0);
+}
+
+static void check_series(struct ta_store *s, int series, double plus)
+{
+    struct ta_column_key key = {M2 - M60, {0}, {0}};
+    double v[SLOTS];
+    char type[16];
+    struct ta_buffer_info info;
+
+    (void)snprintf(type, sizeof(type), "core%d", series);
+    key.type = ta_str(type);
+    assert_int_equal(ta_walk_buffers(s, TA_STR("c"), TA_STR("h"), &key, INT64_MIN, &info, 1), 1);
+    assert_int_equal(ta_walk_slots(s, TA_STR("c"), TA_STR("h"), &key, info.start_s, 0, v, SLOTS),
+                     SLOTS);
+    for (int slot = 0; slot < SLOTS; slot++)
+        assert_true(v[slot] == backfilled(series, slot) + plus);
+}
+
+/* From the first or the last series on, each from its beginning to its end; all cells by one more than before. */
+static void series_after_series(struct ta_store *s, bool is_down, double plus)
+{
+    for (int i = 0; i < SERIES; i++)
+        for (int slot = 0; slot < SLOTS; slot++) {
+            int series = is_down ? SERIES - 1 - i : i;
+            put_at(s, series, slot, backfilled(series, slot) + plus);
+        }
+    for (int series = 0; series < SERIES; series++)
+        check_series(s, series, plus);
+}
+
+/* The same cells row after row: the bytes of a store that holds them, sealed as far as writing does it or kept. */
+static uint64_t row_after_row(double plus, bool is_kept)
+{
+    struct ta_store *s = small_store(&ta_heap, 0, 0);
+    uint64_t bytes;
+
+    for (int slot = 0; slot < SLOTS; slot++)
+        for (int series = 0; series < SERIES; series++)
+            put_at(s, series, slot, backfilled(series, slot) + plus);
+    while (is_kept && ta_store_keep(s, NOW + 100000, 600, 1000000))
+        ;
+    bytes = ta_store_bytes(s);
+    ta_store_free(s);
+    return bytes;
+}
+
+static void series_one_after_the_other_are_kept_as_compactly_as_row_after_row(void **state)
+{
+    struct ta_store *s = small_store(&ta_heap, 0, 0);
+    struct ta_store_counts c;
+
+    (void)state;
+    series_after_series(s, false, 0);
+    ta_store_counts(s, &c);
+    assert_int_equal(c.groups, 1);
+    assert_true(c.bytes_peak <= row_after_row(0, false) * 11 / 10);
+    series_after_series(s, true, 1); /* late by now: over what is sealed, and the other way round */
+    series_after_series(s, false, 2);
+    while (ta_store_keep(s, NOW + 100000, 600, 1000000))
+        ;
+    for (int series = 0; series < SERIES; series++)
+        check_series(s, series, 2);
+    assert_true(ta_store_bytes(s) <= row_after_row(2, true) * 11 / 10);
+    ta_store_free(s);
+}
+
 static void samples_of_a_row_allocate_nothing(void **state)
 {
     struct fault count = {0};
@@ -310,6 +389,7 @@ int main(void)
         cmocka_unit_test(a_host_with_too_many_series_is_told_so_and_harms_no_other),
         cmocka_unit_test(columns_of_jobs_long_gone_are_given_up),
         cmocka_unit_test(a_few_samples_cost_a_few_bytes),
+        cmocka_unit_test(series_one_after_the_other_are_kept_as_compactly_as_row_after_row),
         cmocka_unit_test(samples_of_a_row_allocate_nothing),
         cmocka_unit_test(a_reload_adds_metrics_and_keeps_the_ids),
         cmocka_unit_test(a_metric_table_refuses_what_makes_no_sense),
