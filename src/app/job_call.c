@@ -78,6 +78,12 @@ void ta_job_call_free(struct ta_job_call *c)
 void ta_job_call_run(struct ta_job_call *c, struct ta_repository *r)
 {
     verbs[c->verb].run(c, r);
+    if (c->verb == TA_JOB_START)
+        ta_job_counts_add(c->place->counts, TA_JOB_STARTS, c->way, c->status);
+    else if (c->verb == TA_JOB_STOP)
+        ta_job_counts_add(c->place->counts, TA_JOB_STOPS, c->way, c->status);
+    else if (c->verb == TA_JOB_NODE_STATES)
+        ta_job_counts_add(c->place->counts, TA_JOB_REPORTS, c->way, c->status);
 }
 
 /* ---- answers ------------------------------------------------------------------------------------ */

@@ -11,6 +11,7 @@
 #define TARN_APP_JOB_CALL_H
 
 #include "app/clusters.h"
+#include "app/job_counts.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "io/vfs.h"
@@ -48,6 +49,7 @@ struct ta_job_place {
     struct ta_archiving *archiving; /* is told of jobs that have ended; NULL: nobody */
     const atomic_bool *stop;        /* true: what takes long is given up */
     const char *machine_dir;        /* main.machine-state-dir */
+    struct ta_job_counts *counts;   /* the desk's */
     struct ta_clock *clock;
     struct ta_log *log;
     struct ta_alloc *alloc;
@@ -60,7 +62,8 @@ struct ta_job_call {
     struct ta_str rest;  /* of the path: an id, a time; or empty */
     struct ta_str query; /* as sent */
     struct ta_token token;
-    bool own_only;      /* jobs of the token's user alone */
+    bool own_only; /* jobs of the token's user alone */
+    enum ta_job_way way;
     struct ta_buf body; /* filled by the caller */
     struct ta_arena arena;
 

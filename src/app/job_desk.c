@@ -90,6 +90,7 @@ int ta_job_desk_open(struct ta_job_desk *d, const struct ta_job_place *place, co
 
     *d = (struct ta_job_desk){.place = *place, .is_open = true};
     d->place.stop = &d->is_ending;
+    d->place.counts = &d->counts;
     line_init(&d->change);
     line_init(&d->ask);
     line_init(&d->data);
@@ -160,4 +161,24 @@ void ta_job_desk_close(struct ta_job_desk *d)
     line_done(&d->ask);
     line_done(&d->data);
     *d = (struct ta_job_desk){0};
+}
+
+void ta_job_desk_put(struct ta_job_desk *d, struct ta_exposition *e)
+{
+    struct {
+        const char *name;
+        struct ta_desk_line *line;
+    } const lines[] = {{"change", &d->change}, {"ask", &d->ask}, {"data", &d->data}};
+
+    if (!d->is_open)
+        return;
+    ta_job_counts_put(&d->counts, e);
+    ta_expo_family(e, "tarn_job_calls_waiting", "gauge",
+                   "Requests about jobs that wait for the database, by what they want.");
+    for (size_t i = 0; i < TA_COUNT(lines); i++) {
+        pthread_mutex_lock(&lines[i].line->lock);
+        size_t n = lines[i].line->n_waiting;
+        pthread_mutex_unlock(&lines[i].line->lock);
+        ta_expo_u64(e, "", "line", lines[i].name, n);
+    }
 }

@@ -36,6 +36,7 @@ struct ta_job_desk {
     bool is_open;
     atomic_bool is_ending; /* what takes long is given up */
     struct ta_desk_line change, ask, data;
+    struct ta_job_counts counts;
 };
 
 /* Makes the tables in a new database and checks those of another one, or, with may_upgrade, brings them up to
@@ -50,5 +51,7 @@ int ta_job_desk_submit(struct ta_job_desk *d, struct ta_desk_item *item);
 /* Carries out what waits, but for the metrics of jobs, and ends the threads. */
 void ta_job_desk_stop(struct ta_job_desk *d);
 void ta_job_desk_close(struct ta_job_desk *d); /* fine on a zeroed struct */
+/* Its metrics; none when it is not open. */
+void ta_job_desk_put(struct ta_job_desk *d, struct ta_exposition *e);
 
 #endif

@@ -81,16 +81,21 @@ static void take_event(struct ta_job_input *in, const struct ta_job_event *event
     int r;
 
     if (!verb_of(in, event, &verb)) {
+        atomic_fetch_add(&in->desk->counts.unusable, 1);
         ta_logf(log, TA_LOG_WARN, "%s: an event %.*s with function '%.*s' is not known",
                 in->subject, TA_STR_FMT(event->measurement), TA_STR_FMT(event->function));
         return;
     }
     r = ta_job_call_new(&call, &in->desk->place, verb, TA_STR(""), TA_STR(""), &nobody, false,
                         &why);
-    if (r >= 0)
+    if (r >= 0) {
+        call->way = TA_JOB_OVER_NATS;
         r = ta_buf_str(&call->body, json);
+    }
     if (r >= 0)
         r = do_call(in, call);
+    if (r < 0)
+        atomic_fetch_add(&in->desk->counts.unusable, 1);
     if (r < 0)
         ta_logf(log, TA_LOG_ERROR, "%s: %s is lost: %s", in->subject, ta_job_verb_name(verb),
                 why.text[0] ? why.text : ta_strerror(r));
@@ -111,13 +116,26 @@ static void take_message(struct ta_job_input *in, struct ta_str text)
     while ((r = ta_job_event_next(&text, &event, &json, &why)) > 0)
         if (event.has_event)
             take_event(in, &event, ta_buf_view(&json));
-    if (r < 0)
+    if (r < 0) {
+        atomic_fetch_add(&in->desk->counts.unusable, 1);
         ta_logf(in->desk->place.log, TA_LOG_ERROR, "%s: the rest of a message is passed over: %s",
                 in->subject, why.text);
+    }
     ta_buf_done(&json);
 }
 
 /* ---- a subject ---------------------------------------------------------------------------------- */
+
+/* Adds what has been dropped since *seen. */
+static void count_dropped(struct ta_job_input *in, struct ta_nats_sub *sub, uint64_t *seen)
+{
+    struct ta_nats_sub_counts c;
+
+    ta_nats_sub_counts(sub, &c);
+    if (c.dropped > *seen)
+        atomic_fetch_add(&in->desk->counts.dropped, c.dropped - *seen);
+    *seen = c.dropped;
+}
 
 /* Until it is time to stop, and then for a while until nothing waits any more. */
 static void take_messages(struct ta_job_input *in, struct ta_nats_sub *sub)
@@ -125,6 +143,7 @@ static void take_messages(struct ta_job_input *in, struct ta_nats_sub *sub)
     struct ta_err why = {0};
     struct ta_clock *clock = in->desk->place.clock;
     int64_t until = 0; /* 0: it is not time to stop */
+    uint64_t dropped = 0;
     int r = 1;
 
     while (r > 0 || (r == 0 && !until)) {
@@ -140,6 +159,7 @@ static void take_messages(struct ta_job_input *in, struct ta_nats_sub *sub)
         if (r > 0)
             take_message(in, m.text);
         ta_nats_msg_done(&m);
+        count_dropped(in, sub, &dropped);
     }
 }
 

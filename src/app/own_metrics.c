@@ -366,6 +366,8 @@ int ta_own_metrics_put(const struct ta_own_metrics *m, struct ta_buf *out)
         put_safe(&e, m->safe);
     if (m->cleanup)
         put_cleanup(&e, m->cleanup);
+    if (m->jobs)
+        ta_job_desk_put(m->jobs, &e);
     if (m->archiving && m->archiving->archiver)
         ta_archiving_put(m->archiving, &e);
     if (m->retention)

@@ -9,6 +9,7 @@
 
 #include "app/archiving.h"
 #include "app/cleanup.h"
+#include "app/job_desk.h"
 #include "app/nats_inputs.h"
 #include "app/protector.h"
 #include "app/retention_task.h"
@@ -39,6 +40,7 @@ struct ta_own_metrics {
     struct ta_nats_inputs *nats;
     struct ta_protector *protector;
     struct ta_cleanup_task *cleanup;
+    struct ta_job_desk *jobs;
     struct ta_archiving *archiving;
     struct ta_retention_task *retention;
     struct ta_http_server *http;

@@ -276,6 +276,7 @@ int ta_server_open(struct ta_server *s, const struct ta_config *config, struct t
                                      .nats = &s->nats,
                                      .protector = &s->protector,
                                      .cleanup = &s->cleanup,
+                                     .jobs = &s->jobs,
                                      .archiving = &s->archiving,
                                      .retention = &s->retention,
                                      .http = s->http,

@@ -4,6 +4,7 @@ import concurrent.futures
 import gzip
 import json
 import pathlib
+import re
 import shutil
 import signal
 import sqlite3
@@ -487,6 +488,35 @@ def test_jobs_come_over_nats_in_their_order_and_then_there_is_no_other_way_in(tm
             assert got[1]["tags"][0]["name"] == 'a "b"'
             for words in ("dance_job", "no rows", "a field without a value"):
                 assert words in s.log()
+            until(lambda: counts(s, "starts", "nats").get("201") == 102, "starts are not counted")
+            m = s.metrics()
+            assert counts(s, "stops", "nats") == {"200": 100, "404": 1}
+            assert counts(s, "starts", "rest") == {"201": 0} and counts(s, "nodestates", "nats")["200"] >= 1
+            assert m["tarn_job_events_unusable_total"] == 2 and m["tarn_job_events_dropped_total"] == 0
+
+
+def counts(s, what, way):
+    """What the server counts of starts, stops or nodestates over that way: {status: how many}."""
+    text = s.request("GET", "/metrics").text
+    return {code: int(n) for code, n in re.findall(
+        rf'^tarn_job_{what}_total\{{input="{way}",code="(\w+)"\}} (\d+)$', text, re.M)}
+
+
+def test_starts_stops_and_reports_are_counted_by_their_status(tmp_path):
+    with tarn.Server(tmp_path, conf(tmp_path)) as s:
+        assert counts(s, "starts", "rest") == {"201": 0} and counts(s, "stops", "rest") == {"200": 0}
+        for body in (job(1), job(2), job(1), {**job(3), "cluster": "nowhere"}):
+            post(s, "/api/jobs/start_job/", body)
+        for job_id in (1, 1, 7):
+            post(s, "/api/jobs/stop_job/", {"jobId": job_id, "cluster": "fritz", "stopTime": 1700000009})
+        post(s, "/api/nodestate/", {"cluster": "fritz", "nodes": [{"hostname": "f0101", "states": ["down"]}]})
+        assert counts(s, "starts", "rest") == {"201": 2, "400": 1, "422": 1}
+        assert counts(s, "stops", "rest") == {"200": 1, "404": 1, "422": 1}
+        assert counts(s, "nodestates", "rest") == {"200": 1} and counts(s, "starts", "nats") == {"201": 0}
+        assert s.metrics()['tarn_job_calls_waiting{line="change"}'] == 0
+        manual = (tarn.ROOT / "doc" / "metrics.md").read_text()
+        for name in re.findall(r"^# TYPE (tarn_job_\w+|tarn_retention_\w+)", s.request("GET", "/metrics").text, re.M):
+            assert f"`{name}`" in manual, name
 
 
 # ---- the store -------------------------------------------------------------------------------------
