@@ -162,6 +162,7 @@ soak: $(BUILD)/tests/fault/test_vault_powercut $(BUILD)/tests/fault/test_vault_i
 	    tests/e2e/test_clean_stop.py tests/e2e/test_open_files.py
 	TARN_ARCHIVE_SERIES=600 $(PYTHON) -m pytest -q -s -p no:cacheprovider tests/e2e/test_archive.py -k memory
 	TARN_TEST_MUTATIONS=0 $(PYTHON) -m pytest -q -s -p no:cacheprovider tests/e2e/test_job_schemas.py
+	TARN_LIST_JOBS=100000 $(PYTHON) -m pytest -q -s -p no:cacheprovider tests/e2e/test_job_lists.py
 	TARN_CLEAN_ROOT=1 $(PYTHON) -m pytest -q -p no:cacheprovider tests/packages
 
 # Fuzz targets need clang; FUZZ_RUNS executions of each (0 = build and replay the corpus only).

@@ -1,4 +1,5 @@
 /* job_call.c - making a call, reading its body, giving its answer. */
+#include "app/archiving.h"
 #include "app/job_call_int.h"
 
 #include "app/archiving.h"
@@ -138,6 +139,32 @@ int job_reply_job(struct ta_job_call *c, const struct ta_job *job)
     c->status = 200;
     c->content_type = "application/json";
     return TA_OK;
+}
+
+enum { FILES_MAX = 16 };
+
+int job_take_room(struct ta_job_call *c, struct ta_err *err)
+{
+    _Atomic unsigned *n = &c->place->archiving->n_answers;
+
+    if (atomic_fetch_add(n, 1) < FILES_MAX) {
+        c->answers = n;
+        return TA_OK;
+    }
+    atomic_fetch_sub(n, 1);
+    return ta_fail(err, TA_EAGAIN, "too many answers with data are under way: try again");
+}
+
+int job_open_file(struct ta_job_call *c, const char *name, struct ta_file **out, struct ta_err *err)
+{
+    char path[4096 + 32];
+
+    snprintf(path, sizeof(path), "%s/%s", c->place->archiving->directory, name);
+    int r =
+        ta_open(&ta_vfs_posix, path,
+                TA_OPEN_READ | TA_OPEN_WRITE | TA_OPEN_CREATE | TA_OPEN_TRUNCATE | TA_OPEN_NOFOLLOW,
+                0600, out, err);
+    return r < 0 ? r : ta_vfs_posix.unlink(&ta_vfs_posix, path, err);
 }
 
 /* ---- questions ---------------------------------------------------------------------------------- */

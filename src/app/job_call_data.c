@@ -15,12 +15,11 @@
 #include <stdio.h>
 
 enum {
-    ANSWERS_MAX = 16,      /* files at once: clients that are slow to take them hold up no more */
     MEMORY_MAX = 64 << 20, /* of making one: what the archiver's workers have, too */
     METRICS_MAX = 4096     /* asked for by one request */
 };
 
-static const uint64_t BYTES_MAX = 1ULL << 30; /* of one answer: all threads of 64 nodes for a day */
+static const uint64_t BYTES_MAX = JOB_ANSWER_BYTES_MAX;
 
 /* ---- the file ----------------------------------------------------------------------------------- */
 
@@ -41,17 +40,9 @@ static int add(struct ta_sink *self, const void *buf, size_t n, struct ta_err *e
     return r;
 }
 
-/* A file that is gone when the answer is, or the process. One thread makes them. */
 static int open_file(struct ta_job_call *c, struct ta_file **out, struct ta_err *err)
 {
-    char path[4096 + 32];
-
-    snprintf(path, sizeof(path), "%s/.job-answer", c->place->archiving->directory);
-    int r =
-        ta_open(&ta_vfs_posix, path,
-                TA_OPEN_READ | TA_OPEN_WRITE | TA_OPEN_CREATE | TA_OPEN_TRUNCATE | TA_OPEN_NOFOLLOW,
-                0600, out, err);
-    return r < 0 ? r : ta_vfs_posix.unlink(&ta_vfs_posix, path, err);
+    return job_open_file(c, ".job-answer", out, err);
 }
 
 /* ---- the data ----------------------------------------------------------------------------------- */
@@ -158,18 +149,11 @@ static int write_answer(struct ta_job_call *c, const struct ta_job_question *q,
     return r;
 }
 
-/* Room for one answer more? It is counted until the call is freed. */
 static bool take_room(struct ta_job_call *c)
 {
-    _Atomic unsigned *n = &c->place->archiving->n_answers;
+    struct ta_err why = {0};
 
-    if (atomic_fetch_add(n, 1) < ANSWERS_MAX) {
-        c->answers = n;
-        return true;
-    }
-    atomic_fetch_sub(n, 1);
-    job_refuse(c, 503, "too many answers with data are under way: try again");
-    return false;
+    return job_take_room(c, &why) >= 0 || job_refuse(c, 503, "%s", why.text) != TA_OK;
 }
 
 static void answer(struct ta_job_call *c, struct ta_job_question *q, const struct ta_job *job)

@@ -5,6 +5,17 @@
 #include "app/job_call.h"
 #include "io/json_read.h"
 
+/* Of one answer in a file: all threads of 64 nodes for a day. */
+#define JOB_ANSWER_BYTES_MAX (1ULL << 30)
+
+/* Room for one answer in a file more? It is counted until the call is freed. TA_EAGAIN: there are 16, for
+ * clients that are slow to take them. */
+int job_take_room(struct ta_job_call *c, struct ta_err *err);
+/* A file without a name, beside the database: gone with the answer, or the process. `name` is its own while it
+ * is made, of one thread. */
+int job_open_file(struct ta_job_call *c, const char *name, struct ta_file **out,
+                  struct ta_err *err);
+
 /* Each answers, and returns nothing that anybody needs: TA_OK. */
 int job_reply(struct ta_job_call *c, int status, struct ta_str json);
 int job_refuse(struct ta_job_call *c, int status, const char *fmt, ...)

@@ -1,4 +1,9 @@
-/* job_call_list.c - asking for jobs, and for the nodes in use (spec: archiver 3.1, 3.6). */
+/* job_call_list.c - asking for jobs, and for the nodes in use (spec: archiver 3.1, 3.6).
+ *
+ * A page is asked of the database in pieces, each where the one before ended, so that no transaction is open
+ * for as long as the archive takes to say the statistics of all of its jobs. What is longer than 1 MiB goes
+ * into a file without a name, and from there to the client.
+ */
 #include "app/archive_reader.h"
 #include "app/job_call_int.h"
 
@@ -7,7 +12,12 @@
 
 #include <inttypes.h>
 
-enum { PAGE_DEFAULT = 25 };
+enum {
+    PAGE_DEFAULT = 25,
+    PAGE_MAX = 100000,    /* jobs */
+    PIECE_JOBS = 256,     /* asked of the database at once */
+    SPILL_BYTES = 1 << 20 /* of the answer in memory; beyond, it is a file */
+};
 
 struct list_request {
     struct ta_job_filter filter;
@@ -48,7 +58,8 @@ static bool read_range(struct ta_job_call *c, struct list_request *q, struct ta_
     return true;
 }
 
-static bool read_count(struct ta_job_call *c, const char *name, struct ta_str value, int64_t *out)
+static bool read_count(struct ta_job_call *c, const char *name, struct ta_str value, int64_t max,
+                       int64_t *out)
 {
     struct ta_err why = {0};
 
@@ -56,6 +67,8 @@ static bool read_count(struct ta_job_call *c, const char *name, struct ta_str va
         job_refuse(c, 400, "%s", why.text);
     else if (*out < 1)
         job_refuse(c, 400, "%s must be >= 1", name);
+    else if (*out > max)
+        job_refuse(c, 400, "%s must be <= %" PRId64, name, max);
     else
         return true;
     return false;
@@ -77,9 +90,9 @@ static bool read_pair(struct ta_job_call *c, struct list_request *q, struct ta_s
     if (ta_str_is(name, "start-time"))
         return read_range(c, q, value);
     if (ta_str_is(name, "page"))
-        return read_count(c, "page", value, &q->page);
+        return read_count(c, "page", value, INT64_MAX, &q->page);
     if (ta_str_is(name, "items-per-page"))
-        return read_count(c, "items-per-page", value, &q->filter.limit);
+        return read_count(c, "items-per-page", value, PAGE_MAX, &q->filter.limit);
     if (ta_str_is(name, "with-metadata")) {
         q->wish.meta_data = true;
         return true;
@@ -166,9 +179,35 @@ static int may_see(struct ta_repository *r, const struct ta_job_filter *filter,
 }
 
 struct listing {
+    struct ta_job_call *call;
     struct ta_json_writer w;
     struct ta_archive_reader *archive; /* NULL: there is none */
+    uint64_t at;                       /* bytes in the file */
+    int64_t n, last_start, last_row;   /* jobs listed, and the last one */
 };
+
+/* What is in memory goes into the file. */
+static int spill(struct listing *l, struct ta_err *err)
+{
+    struct ta_job_call *c = l->call;
+    int r = TA_OK;
+
+    if (!c->file) {
+        r = job_take_room(c, err);
+        if (r >= 0)
+            r = job_open_file(c, ".job-list", &c->file, err);
+    }
+    if (r >= 0 && l->at + c->answer.len > JOB_ANSWER_BYTES_MAX)
+        r = ta_fail(err, TA_ERANGE, "the page is more than %llu bytes: ask for fewer items",
+                    JOB_ANSWER_BYTES_MAX);
+    if (r >= 0)
+        r = ta_pwrite_full(c->file, c->answer.at, c->answer.len, l->at, err);
+    if (r < 0)
+        return r;
+    l->at += c->answer.len;
+    ta_buf_reset(&c->answer);
+    return TA_OK;
+}
 
 /* Statistics are in the archive alone. One job that cannot be read there is no error of the list. */
 static int put_job(void *self, const struct ta_job *job, struct ta_err *err)
@@ -187,10 +226,32 @@ static int put_job(void *self, const struct ta_job *job, struct ta_err *err)
     ta_job_write_open(&l->w, &shown);
     if (found < 0)
         ta_json_member_str(&l->w, "statisticsError", ta_str(why.text));
+    if (ta_json_put_object_end(&l->w) < 0)
+        return ta_fail(err, l->w.error, "job %" PRId64 " is too large for an answer", job->job_id);
+    l->n++;
+    l->last_start = job->start_time;
+    l->last_row = job->id;
+    return l->call->answer.len > SPILL_BYTES && l->call->place->archiving ? spill(l, err) : TA_OK;
+}
 
-    int e = ta_json_put_object_end(&l->w);
+/* Piece by piece. */
+static int list_page(struct ta_repository *r, const struct list_request *q, struct listing *l,
+                     struct ta_err *why)
+{
+    struct ta_job_filter filter = q->filter;
 
-    return e < 0 ? ta_fail(err, e, "the page is too large: ask for fewer items") : TA_OK;
+    for (;;) {
+        int64_t before = l->n, left = q->filter.limit - l->n;
+
+        filter.limit = left < PIECE_JOBS ? left : PIECE_JOBS;
+        int e = ta_repository_list(r, &filter, &q->wish, put_job, l, why);
+
+        if (e < 0 || l->n - before < filter.limit || l->n == q->filter.limit)
+            return e;
+        filter.before_start = l->last_start;
+        filter.before_row = l->last_row;
+        filter.skip = 0;
+    }
 }
 
 /* The archive, too, is there for this call alone. */
@@ -201,15 +262,42 @@ static int list(struct ta_job_call *c, struct ta_repository *r, const struct lis
     struct ta_archive_reader archive;
 
     if (!archiving || !archiving->archiver)
-        return ta_repository_list(r, &q->filter, &q->wish, put_job, l, why);
+        return list_page(r, q, l, why);
     ta_archive_reader_init(&archive, archiving, ".archive-read", c->place->bytes_max,
                            c->place->alloc);
     l->archive = &archive;
 
-    int e = ta_repository_list(r, &q->filter, &q->wish, put_job, l, why);
+    int e = list_page(r, q, l, why);
 
     l->archive = NULL;
     ta_archive_reader_done(&archive);
+    return e;
+}
+
+/* Around the jobs: what the reference says of the page. */
+static int write_list(struct ta_job_call *c, struct ta_repository *r, const struct list_request *q,
+                      struct ta_err *why)
+{
+    struct listing l = {.call = c};
+
+    ta_json_writer_init(&l.w, &c->answer);
+    ta_json_put_object(&l.w);
+    ta_json_put_key(&l.w, "jobs");
+    ta_json_put_array(&l.w);
+
+    int e = list(c, r, q, &l, why);
+
+    if (e < 0)
+        return e;
+    ta_json_put_array_end(&l.w);
+    ta_json_member_i64(&l.w, "items", q->filter.limit);
+    ta_json_member_i64(&l.w, "page", q->page);
+    if (ta_json_put_object_end(&l.w) < 0 || ta_buf_z(&c->answer, "\n") < 0)
+        return ta_fail(why, TA_ERANGE, "the page is too large: ask for fewer items");
+    if (c->file) {
+        e = spill(&l, why);
+        c->file_bytes = e < 0 ? 0 : l.at;
+    }
     return e;
 }
 
@@ -220,7 +308,6 @@ void job_call_list(struct ta_job_call *c, struct ta_repository *r)
                              .wish = {.viewer = &viewer, .now_s = ta_now_s(c->place->clock)},
                              .page = 1};
     struct ta_err why = {0};
-    struct listing l = {0};
 
     if (!read_query(c, &q) || !limit_to_user(c, &q.filter))
         return;
@@ -229,22 +316,11 @@ void job_call_list(struct ta_job_call *c, struct ta_repository *r)
         return;
     }
     q.filter.skip = (q.page - 1) * q.filter.limit;
-    ta_json_writer_init(&l.w, &c->answer);
-    ta_json_put_object(&l.w);
-    ta_json_put_key(&l.w, "jobs");
-    ta_json_put_array(&l.w);
 
-    int e = list(c, r, &q, &l, &why);
+    int e = write_list(c, r, &q, &why);
 
     if (e < 0) {
         job_fail(c, e, "listing jobs failed", &why);
-        return;
-    }
-    ta_json_put_array_end(&l.w);
-    ta_json_member_i64(&l.w, "items", q.filter.limit);
-    ta_json_member_i64(&l.w, "page", q.page);
-    if (ta_json_put_object_end(&l.w) < 0 || ta_buf_z(&c->answer, "\n") < 0) {
-        job_refuse(c, 413, "the page is too large: ask for fewer items");
         return;
     }
     c->status = 200;
