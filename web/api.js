@@ -49,8 +49,9 @@ export const job = async (id, signal) => (await json(`/api/jobs/${encodeURICompo
 
 // metric -> scope -> series: from the store at a scope, or what the archive has.
 export const load = async (body, signal) => (await json("/api/load", body, signal)).data;
+const everything = ["node", "socket", "memoryDomain", "core", "hwthread", "accelerator"].map((s) => "&scope=" + s).join("") + "&resolution=0";
 export const archived = async (id, signal) =>
-  (await json(`/api/jobs/${encodeURIComponent(id)}?all-metrics=true`, undefined, signal)).Data || {};
+  (await json(`/api/jobs/${encodeURIComponent(id)}?all-metrics=true${everything}`, undefined, signal)).Data || {};
 
 // What this server has beside the store.
 export const about = () => json("/web/about.json");

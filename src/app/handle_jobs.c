@@ -61,6 +61,8 @@ static enum ta_job_verb verb_of(struct ta_http_req *req, const struct ta_job_rou
         return TA_JOB_UNTAG;
     if (route->verb == TA_JOB_MACHINE && !(ta_http_method(req) & (TA_HTTP_GET | TA_HTTP_HEAD)))
         return TA_JOB_MACHINE_PUT;
+    if (route->verb == TA_JOB_LIST && ta_http_method(req) == TA_HTTP_POST)
+        return TA_JOB_SELECT;
     if (route->verb == TA_JOB_LIST && ta_http_subpath(req).len)
         return ta_str_is(ta_uri_param(ta_http_query(req), TA_STR("all-metrics")), "true")
                    ? TA_JOB_DATA
@@ -87,17 +89,33 @@ static int make(struct ta_http_req *req, const struct ta_token *token, struct ta
     return r;
 }
 
+/* A POST to the list, or to start_job where jobs come over NATS and it is no route of its own. */
+static bool is_no_job(struct ta_http_req *req, const struct ta_job_route *route)
+{
+    struct ta_str rest = ta_http_subpath(req);
+
+    if (rest.len && rest.at[rest.len - 1] == '/')
+        rest.len--;
+    return route->verb == TA_JOB_LIST && ta_http_method(req) == TA_HTTP_POST &&
+           (rest.len == 0 || ta_str_is(rest, "start_job") || ta_str_is(rest, "stop_job"));
+}
+
 static int begin(struct ta_http_req *req, struct ta_err *err)
 {
     const struct ta_app *app = ta_http_app(req);
     const struct ta_job_route *route = ta_http_data(req);
     const struct ta_token *token = ta_http_token(req);
-    const struct ta_token nobody = {.roles = TA_ROLE_API}; /* without tokens all may do all */
+    /* Without tokens all may do all. */
+    const struct ta_token nobody = {.roles = TA_ROLE_API | TA_ROLE_ADMIN};
 
     if (!is_allowed_address(req, app->api_allowed))
         return ta_http_reply_error(req, 403, TA_STR("this address is not in main.api-allowed-ips"));
     if (token && !is_allowed_role(token, route->is_user))
         return ta_http_reply_error(req, 403, TA_STR("the token's roles do not allow this"));
+    if (is_no_job(req, route)) {
+        (void)ta_http_set_header(req, "Allow", "GET, HEAD");
+        return ta_http_reply_text(req, 405, "Method Not Allowed");
+    }
     return make(req, token ? token : &nobody, err);
 }
 

@@ -19,6 +19,8 @@ static const struct {
     [TA_JOB_LIST] = {"jobs", job_call_list},
     [TA_JOB_GET] = {"job", job_call_get},
     [TA_JOB_DATA] = {"job", job_call_data},
+    [TA_JOB_SELECT] = {"job", job_call_select},
+    [TA_JOB_METRICS] = {"metrics", job_call_metrics},
     [TA_JOB_USED_NODES] = {"used_nodes", job_call_used_nodes},
     [TA_JOB_EDIT_META] = {"edit_meta", job_call_edit_meta},
     [TA_JOB_TAG] = {"tag_job", job_call_tag},

@@ -8,7 +8,6 @@
 
 #include "io/gzip.h"
 #include "io/json_write.h"
-#include "jobs/data_check.h"
 #include "jobs/job_answer.h"
 
 #include <inttypes.h>
@@ -47,42 +46,30 @@ static int open_file(struct ta_job_call *c, struct ta_file **out, struct ta_err 
 
 /* ---- the data ----------------------------------------------------------------------------------- */
 
-/* A source that keeps what passes through it. */
-struct copy {
-    struct ta_source source;
-    struct ta_source *from;
-    struct ta_sink *to;
-};
-
-static int64_t read_copy(struct ta_source *self, void *buf, size_t n, struct ta_err *err)
+static int write_document(struct ta_job_call *c, const struct ta_job_question *q,
+                          const struct ta_job *job, const struct ta_backend_data *data,
+                          struct ta_sink *out, struct ta_alloc *alloc, struct ta_err *err)
 {
-    struct copy *c = TA_CONTAINER(self, struct copy, source);
-    int64_t got = c->from->read(c->from, buf, n, err);
-    int r = got > 0 ? ta_sink_write(c->to, buf, (size_t)got, err) : TA_OK;
-
-    return r < 0 ? r : got;
-}
-
-static int copy_archived(const struct ta_backend_data *data, struct ta_sink *out,
-                         struct ta_alloc *alloc, struct ta_err *err)
-{
-    struct copy copy = {.source = {read_copy}, .from = data->source, .to = out};
-    struct ta_data_counts counts;
+    struct ta_job_files files = {.bytes_max = BYTES_MAX};
     struct ta_gzip gzip = {0};
-    int r = TA_OK;
+    int r = open_file(c, &files.values, err);
 
-    if (data->is_gzip) {
-        r = ta_gzip_unpack(&gzip, data->source, alloc, err);
-        copy.from = &gzip.source;
-    }
     if (r >= 0)
-        r = ta_data_check(&copy.source, &counts, alloc, err);
+        r = open_file(c, &files.series, err);
+    if (r >= 0 && data->is_gzip)
+        r = ta_gzip_unpack(&gzip, data->source, alloc, err);
+    if (r >= 0)
+        r = ta_job_answer_archived(q, data->is_gzip ? &gzip.source : data->source, &files,
+                                   job_cluster(c, job->cluster), job, out, &c->arena, alloc, err);
     ta_gzip_done(&gzip);
+    (void)ta_close(&files.values, NULL); /* nothing in them is to be kept */
+    (void)ta_close(&files.series, NULL);
     return r;
 }
 
-static int write_archived(struct ta_job_call *c, const struct ta_job *job, struct ta_sink *out,
-                          struct ta_alloc *alloc, struct ta_err *err)
+static int write_archived(struct ta_job_call *c, const struct ta_job_question *q,
+                          const struct ta_job *job, struct ta_sink *out, struct ta_alloc *alloc,
+                          struct ta_err *err)
 {
     const struct ta_job_address at = {job->cluster, job->job_id, job->start_time};
     struct ta_archive_reader archive;
@@ -92,7 +79,7 @@ static int write_archived(struct ta_job_call *c, const struct ta_job *job, struc
                            alloc);
     int r = ta_archive_reader_open_data(&archive, &at, &data, err);
     if (r >= 0) {
-        r = copy_archived(&data, out, alloc, err);
+        r = write_document(c, q, job, &data, out, alloc, err);
         ta_backend_close_data(archive.backend);
     }
     ta_archive_reader_done(&archive);
@@ -121,16 +108,27 @@ static int put_head(struct ta_job_call *c, const struct ta_job *job, struct ta_e
     ta_buf_reset(&c->answer);
     ta_json_writer_init(&w, &c->answer);
     ta_json_put_object(&w);
-    ta_json_put_key(&w, "Meta");
-    ta_job_write(&w, job);
-    return ta_json_put_key(&w, "Data") < 0
-               ? ta_fail(err, TA_ERANGE, "the job is too large for an answer")
-               : TA_OK;
+    if (c->verb == TA_JOB_METRICS) {
+        ta_json_put_key(&w, "data");
+        ta_json_put_object(&w);
+        ta_json_put_key(&w, "jobMetrics");
+    } else {
+        ta_json_put_key(&w, "Meta");
+        ta_job_write(&w, job);
+        ta_json_put_key(&w, "Data");
+    }
+    return w.error < 0 ? ta_fail(err, TA_ERANGE, "the job is too large for an answer") : TA_OK;
+}
+
+static struct ta_str tail_of(const struct ta_job_call *c)
+{
+    return c->verb == TA_JOB_METRICS ? TA_STR("},\"error\":null}\n") : TA_STR("}\n");
 }
 
 static int write_answer(struct ta_job_call *c, const struct ta_job_question *q,
                         const struct ta_job *job, struct ta_alloc *alloc, struct ta_err *err)
 {
+    const struct ta_str tail = tail_of(c);
     struct file_sink to = {.sink = {add}};
     int r = put_head(c, job, err);
 
@@ -141,10 +139,11 @@ static int write_answer(struct ta_job_call *c, const struct ta_job_question *q,
         r = add(&to.sink, c->answer.at, c->answer.len, err);
     ta_buf_reset(&c->answer);
     if (r >= 0)
-        r = job->monitoring_status == TA_JOB_ARCHIVED ? write_archived(c, job, &to.sink, alloc, err)
-                                                      : write_live(c, q, job, &to.sink, alloc, err);
+        r = job->monitoring_status == TA_JOB_ARCHIVED
+                ? write_archived(c, q, job, &to.sink, alloc, err)
+                : write_live(c, q, job, &to.sink, alloc, err);
     if (r >= 0)
-        r = add(&to.sink, "}\n", 2, err);
+        r = add(&to.sink, tail.at, tail.len, err);
     c->file_bytes = r < 0 ? 0 : to.at;
     return r;
 }
@@ -154,6 +153,34 @@ static bool take_room(struct ta_job_call *c)
     struct ta_err why = {0};
 
     return job_take_room(c, &why) >= 0 || job_refuse(c, 503, "%s", why.text) != TA_OK;
+}
+
+/* As the reference's: what the metrics of a job cannot be given for stands in an answer with status 200. */
+static void refuse_metrics(struct ta_job_call *c, const char *message)
+{
+    ta_buf_reset(&c->answer);
+    c->status = 200;
+    c->content_type = "application/json";
+    if (ta_buf_z(&c->answer, "{\"data\":null,\"error\":{\"message\":") < 0 ||
+        ta_json_escape(&c->answer, ta_str(message)) < 0 || ta_buf_z(&c->answer, "}}\n") < 0)
+        job_refuse(c, 503, "no memory for the answer");
+}
+
+static void refuse(struct ta_job_call *c, const struct ta_job *job, int code,
+                   const struct ta_err *why)
+{
+    bool is_live = job->monitoring_status != TA_JOB_ARCHIVED;
+
+    if (code == TA_EINVAL)
+        job_refuse(c, 400, "%s", why->text);
+    else if (code == TA_ECANCELED)
+        job_refuse(c, 503, "%s", why->text);
+    else if (code == TA_ENOTFOUND && is_live && c->verb == TA_JOB_METRICS)
+        refuse_metrics(c, why->text);
+    else if (code == TA_ENOTFOUND && is_live)
+        job_refuse(c, 404, "%s", why->text);
+    else
+        job_fail(c, code, "reading the job's data failed", why);
 }
 
 static void answer(struct ta_job_call *c, struct ta_job_question *q, const struct ta_job *job)
@@ -177,12 +204,8 @@ static void answer(struct ta_job_call *c, struct ta_job_question *q, const struc
     if (e >= 0) {
         c->status = 200;
         c->content_type = "application/json";
-    } else if (e == TA_ENOTFOUND && job->monitoring_status != TA_JOB_ARCHIVED) {
-        job_refuse(c, 404, "%s", why.text);
-    } else if (e == TA_EINVAL) {
-        job_refuse(c, 400, "%s", why.text);
     } else {
-        job_fail(c, e, "reading the job's data failed", &why);
+        refuse(c, job, e, &why);
     }
 }
 
@@ -215,7 +238,23 @@ static bool read_resolution(struct ta_job_call *c, struct ta_job_question *q, st
     return false;
 }
 
-/* Scopes and resolution: the latter ours. */
+static bool read_metric(struct ta_job_call *c, struct ta_job_question *q, struct ta_str name)
+{
+    struct ta_str *at = (struct ta_str *)(uintptr_t)q->metrics.at; /* ours, until all are there */
+
+    if (!at)
+        at = ta_arena_get(&c->arena, METRICS_MAX * sizeof(*at));
+    if (at && q->metrics.n < METRICS_MAX) {
+        at[q->metrics.n] = name;
+        q->metrics = (struct ta_str_list){at, q->metrics.n + 1, true};
+        return true;
+    }
+    job_refuse(c, at ? 413 : 503, at ? "more than %d metrics are asked for" : "no memory",
+               METRICS_MAX);
+    return false;
+}
+
+/* The resolution is ours. */
 static bool read_query(struct ta_job_call *c, struct ta_job_question *q)
 {
     struct ta_str rest = c->query, name, value;
@@ -226,18 +265,109 @@ static bool read_query(struct ta_job_call *c, struct ta_job_question *q)
             return false;
         if (ta_str_is(name, "resolution") && !read_resolution(c, q, value))
             return false;
+        if (ta_str_is(name, "metric") && c->verb == TA_JOB_METRICS && !read_metric(c, q, value))
+            return false;
     }
     return more == 0;
+}
+
+/* ["metric", ...], or null for all. */
+static int read_names(struct ta_job_call *c, struct ta_job_question *q, struct ta_json_reader *r,
+                      struct ta_err *err)
+{
+    struct ta_json_token t;
+    int e = ta_json_next(r, &t, err);
+
+    if (e < 0 || t.kind == TA_JSON_NULL)
+        return e;
+    if (t.kind != TA_JSON_ARRAY)
+        return ta_json_expected(&t, "a list of metrics", err);
+    q->metrics.is_set = true;
+    while ((e = ta_json_next(r, &t, err)) > 0 && t.kind != TA_JSON_ARRAY_END) {
+        struct ta_str name = ta_arena_copy(&c->arena, t.text);
+
+        if (t.kind != TA_JSON_STRING)
+            return ta_json_expected(&t, "the name of a metric", err);
+        if (!name.at)
+            return ta_fail(err, TA_ENOMEM, "no memory for a request");
+        if (!read_metric(c, q, name))
+            return TA_EDENIED; /* it has been refused */
+    }
+    return e < 0 ? e : ta_json_finish(r, err);
+}
+
+static bool read_body(struct ta_job_call *c, struct ta_job_question *q)
+{
+    struct ta_json_limits limits = {.buffer = 2 * c->body.len + 4 * KiB};
+    struct ta_json_reader *r = NULL;
+    struct ta_mem_source source;
+    struct ta_err why = {0};
+
+    ta_mem_source_init(&source, c->body.at, c->body.len, 0);
+    int e = ta_json_reader_new(&r, &source.source, &limits, c->place->alloc);
+    if (e >= 0)
+        e = read_names(c, q, r, &why);
+    ta_json_reader_free(r);
+    return e >= 0 || (e != TA_EDENIED && job_refuse_body(c, e, &why));
+}
+
+/* ---- the calls ---------------------------------------------------------------------------------- */
+
+static void answer_job(struct ta_job_call *c, struct ta_repository *r, struct ta_job_question *q)
+{
+    struct ta_job job;
+
+    if (!job_find(c, r, &job))
+        return;
+    if (q->scopes == 0)
+        q->scopes = TA_SCOPE_BIT(job.num_nodes == 1 ? TA_SCOPE_CORE : TA_SCOPE_NODE);
+    answer(c, q, &job);
 }
 
 void job_call_data(struct ta_job_call *c, struct ta_repository *r)
 {
     struct ta_job_question q = {.resolution_s = TA_JOB_RESOLUTION_COARSEST};
-    struct ta_job job;
 
-    if (!read_query(c, &q) || !job_find(c, r, &job))
+    if (read_query(c, &q))
+        answer_job(c, r, &q);
+}
+
+void job_call_select(struct ta_job_call *c, struct ta_repository *r)
+{
+    struct ta_job_question q = {.resolution_s = TA_JOB_RESOLUTION_COARSEST,
+                                .form = TA_DOCUMENT_NAMED};
+
+    if (read_query(c, &q) && read_body(c, &q))
+        answer_job(c, r, &q);
+}
+
+/* A program with the role api alone has no jobs of its own, and here it sees no others. */
+static bool may_see(const struct ta_job_call *c, const struct ta_job *job)
+{
+    return (c->token.roles & (TA_ROLE_ADMIN | TA_ROLE_SUPPORT | TA_ROLE_MANAGER)) != 0 ||
+           ta_str_is(job->user, c->token.user);
+}
+
+void job_call_metrics(struct ta_job_call *c, struct ta_repository *r)
+{
+    struct ta_job_question q = {.form = TA_DOCUMENT_LABELLED};
+    struct ta_err why = {0};
+    struct ta_job job;
+    int64_t row;
+
+    if (!read_query(c, &q))
         return;
-    if (q.scopes == 0)
-        q.scopes = TA_SCOPE_BIT(job.num_nodes == 1 ? TA_SCOPE_CORE : TA_SCOPE_NODE);
-    answer(c, &q, &job);
+    int e = job_parse_i64(c->rest, &row, &why);
+    if (e >= 0)
+        e = job_get(c, r, row, &job, &why);
+    if (e == TA_EDENIED)
+        return; /* it has been refused */
+    if (e == TA_ENOTFOUND || e == TA_EFORMAT || e == TA_ERANGE)
+        refuse_metrics(c, why.text);
+    else if (e < 0)
+        job_fail(c, e, "finding job failed", &why);
+    else if (!may_see(c, &job))
+        refuse_metrics(c, "you are not allowed to see this job");
+    else
+        answer(c, &q, &job);
 }

@@ -61,6 +61,8 @@ void job_call_start(struct ta_job_call *c, struct ta_repository *r);
 void job_call_stop(struct ta_job_call *c, struct ta_repository *r);
 void job_call_list(struct ta_job_call *c, struct ta_repository *r);
 void job_call_data(struct ta_job_call *c, struct ta_repository *r);
+void job_call_select(struct ta_job_call *c, struct ta_repository *r);
+void job_call_metrics(struct ta_job_call *c, struct ta_repository *r);
 void job_call_get(struct ta_job_call *c, struct ta_repository *r);
 void job_call_used_nodes(struct ta_job_call *c, struct ta_repository *r);
 void job_call_edit_meta(struct ta_job_call *c, struct ta_repository *r);

@@ -2,8 +2,10 @@
 #include "app/routes.h"
 
 static const struct ta_job_route rows[TA_JOB_ROUTES] = {
-    {"/api/jobs", TA_HTTP_GET, TA_JOB_LIST, false},
-    {"/userapi/jobs", TA_HTTP_GET, TA_JOB_LIST, true},
+    {"/api/jobs", TA_HTTP_GET | TA_HTTP_POST, TA_JOB_LIST, false},
+    {"/userapi/jobs", TA_HTTP_GET | TA_HTTP_POST, TA_JOB_LIST, true},
+    {"/api/jobs/metrics", TA_HTTP_GET, TA_JOB_METRICS, false},
+    {"/userapi/jobs/metrics", TA_HTTP_GET, TA_JOB_METRICS, true},
     {"/api/jobs/start_job", TA_HTTP_POST | TA_HTTP_PUT, TA_JOB_START, false},
     {"/api/jobs/stop_job", TA_HTTP_POST | TA_HTTP_PUT, TA_JOB_STOP, false},
     {"/api/jobs/used_nodes", TA_HTTP_GET, TA_JOB_USED_NODES, false},

@@ -35,7 +35,7 @@
 #include "query/request.h"
 #include "store/store.h"
 
-enum { TA_ROUTES_MAX = 40, TA_JOB_ROUTES = 14, TA_WORKERS_MAX = 64 };
+enum { TA_ROUTES_MAX = 40, TA_JOB_ROUTES = 16, TA_WORKERS_MAX = 64 };
 
 struct ta_archiving;
 struct ta_clusters;
@@ -84,8 +84,9 @@ extern const struct ta_http_handler ta_handle_jobs;
 struct ta_job_route {
     const char *path;
     unsigned methods;
-    enum ta_job_verb verb; /* LIST with a path below is GET, TAG by DELETE is UNTAG */
-    bool is_user;          /* /userapi: the token's user's jobs alone */
+    enum ta_job_verb
+        verb;     /* LIST with a path below is GET, DATA or SELECT, TAG by DELETE is UNTAG */
+    bool is_user; /* /userapi: the token's user's jobs alone */
 };
 
 /* Those rows, at most TA_JOB_ROUTES; returns how many. (job_routes.c) */

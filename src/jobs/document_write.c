@@ -112,8 +112,26 @@ int ta_document_statistics(struct ta_document_writer *w, struct ta_err *err)
     w->is_series = false;
     ta_json_put_key(&w->json, "statisticsSeries");
     ta_json_put_object(&w->json);
-    ta_json_put_key(&w->json, "mean");
+    return step(w, err);
+}
+
+int ta_document_statistic_null(struct ta_document_writer *w, const char *name, struct ta_err *err)
+{
+    ta_json_put_key(&w->json, name);
     ta_json_put_null(&w->json);
+    return step(w, err);
+}
+
+int ta_document_percentiles(struct ta_document_writer *w, struct ta_err *err)
+{
+    ta_json_put_key(&w->json, "percentiles");
+    ta_json_put_object(&w->json);
+    return step(w, err);
+}
+
+int ta_document_percentiles_end(struct ta_document_writer *w, struct ta_err *err)
+{
+    ta_json_put_object_end(&w->json);
     return step(w, err);
 }
 

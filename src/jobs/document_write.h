@@ -53,8 +53,12 @@ int ta_document_metric(struct ta_document_writer *w, struct ta_str name, struct 
 int ta_document_metric_end(struct ta_document_writer *w, struct ta_err *err);
 int ta_document_scope(struct ta_document_writer *w, const char *name, struct ta_err *err);
 int ta_document_scope_end(struct ta_document_writer *w, int64_t timestep_s, struct ta_err *err);
-/* Before the unit: statistics, one array after the other, each with its values. */
+/* Before the unit: statistics, one array after the other, each with its values; percentiles in an object of
+ * their own. */
 int ta_document_statistics(struct ta_document_writer *w, struct ta_err *err);
+int ta_document_statistic_null(struct ta_document_writer *w, const char *name, struct ta_err *err);
+int ta_document_percentiles(struct ta_document_writer *w, struct ta_err *err);
+int ta_document_percentiles_end(struct ta_document_writer *w, struct ta_err *err);
 int ta_document_statistic(struct ta_document_writer *w, const char *name, struct ta_err *err);
 int ta_document_statistic_end(struct ta_document_writer *w, struct ta_err *err);
 int ta_document_statistics_end(struct ta_document_writer *w, struct ta_err *err);

@@ -74,6 +74,8 @@ static int write_statistics(struct part *p, enum ta_scope scope, const struct ta
     if (r < 0)
         return r;
     r = ta_document_statistics(p->w, err);
+    if (r >= 0)
+        r = ta_document_statistic_null(p->w, "mean", err);
     for (size_t i = 0; r >= 0 && i < TA_COUNT(order); i++) {
         int64_t n = 0;
 

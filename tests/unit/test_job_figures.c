@@ -180,6 +180,48 @@ static void only_the_compatible_mode_gives_processors_the_scope_of_accelerators(
     assert_string_equal(scopes(TA_SCOPE_HWTHREAD, 64, 0, true), "node");
 }
 
+static const char *asked(enum ta_scope native, const char *metric, int64_t accelerators,
+                         unsigned scopes)
+{
+    static char text[128];
+    const struct ta_cluster_metric m = {.name = ta_str(metric), .scope = native, .timestep_s = 60};
+    enum ta_scope at[TA_LOAD_SCOPES_MAX];
+    size_t n = ta_load_asked_scopes(&m, TA_STR("main"), accelerators, scopes, at);
+
+    text[0] = 0;
+    for (size_t i = 0; i < n; i++)
+        snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s", i ? " " : "",
+                 ta_scope_name(at[i]));
+    return text;
+}
+
+static void who_asks_gets_the_scopes_that_can_be_had(void **state)
+{
+    const unsigned node = TA_SCOPE_BIT(TA_SCOPE_NODE), core = TA_SCOPE_BIT(TA_SCOPE_CORE);
+
+    (void)state;
+    assert_string_equal(asked(TA_SCOPE_NODE, "m", 0, core), "node");
+    assert_string_equal(asked(TA_SCOPE_SOCKET, "m", 0, core), "socket");
+    assert_string_equal(asked(TA_SCOPE_SOCKET, "m", 0, core | node), "node socket");
+    assert_string_equal(asked(TA_SCOPE_HWTHREAD, "m", 0, core), "core");
+    assert_string_equal(asked(TA_SCOPE_HWTHREAD, "mem_bw", 0, core), "core node");
+    assert_string_equal(asked(TA_SCOPE_ACCELERATOR, "m", 0, node), "");
+    assert_string_equal(asked(TA_SCOPE_ACCELERATOR, "m", 2, node), "node");
+    assert_string_equal(asked(TA_SCOPE_ACCELERATOR, "m", 2, core), "accelerator node");
+    assert_string_equal(asked(TA_SCOPE_HWTHREAD, "m", 2, 127),
+                        "core hwthread memoryDomain node socket");
+}
+
+static void a_resolution_counts_where_it_fits(void **state)
+{
+    (void)state;
+    assert_int_equal(ta_load_resolution(600, 60), 600);
+    assert_int_equal(ta_load_resolution(60, 60), 0);
+    assert_int_equal(ta_load_resolution(90, 60), 0);
+    assert_int_equal(ta_load_resolution(0, 60), 0);
+    assert_int_equal(ta_load_resolution(600, 0), 0);
+}
+
 static bool has_recorded(struct ta_str metric, enum ta_scope scope)
 {
     for (size_t i = 0; i < recorded.n_series; i++)
@@ -328,6 +370,8 @@ int main(void)
         cmocka_unit_test(what_is_not_known_is_no_zero),
         cmocka_unit_test(counters_of_energy_are_summed_up),
         cmocka_unit_test(scopes_follow_the_native_one_and_the_size_of_the_job),
+        cmocka_unit_test(who_asks_gets_the_scopes_that_can_be_had),
+        cmocka_unit_test(a_resolution_counts_where_it_fits),
         cmocka_unit_test(only_the_compatible_mode_gives_processors_the_scope_of_accelerators),
         cmocka_unit_test(the_reference_asked_for_the_same_scopes),
         cmocka_unit_test(steps_have_the_extremes_and_the_median_of_their_samples),
