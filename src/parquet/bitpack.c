@@ -5,29 +5,49 @@
 #include <assert.h>
 #include <string.h>
 
-/* One body for both widths of value: 128 bits hold the at most 7 bits left over and 64 new ones. */
+struct packing {
+    unsigned char *out;
+    uint64_t bits; /* not written yet */
+    unsigned have; /* how many, below 64 */
+};
+
+static inline void pack(struct packing *p, uint64_t v, unsigned width)
+{
+    p->bits |= v << p->have;
+    p->have += width;
+    if (p->have < 64)
+        return;
+    ta_put_u64(p->out, p->bits);
+    p->out += 8;
+    p->have -= 64;
+    p->bits = p->have ? v >> (width - p->have) : 0;
+}
+
+/* One body for both widths of value. Narrow ones are joined by four, then by two, in registers: the sum of
+ * the bits so far, on which each step waits, is what costs. */
 #define BITPACK(name, type)                                                                        \
     unsigned char *name(unsigned char *out, const type *v, size_t n, unsigned width)               \
     {                                                                                              \
-        unsigned __int128 acc = 0;                                                                 \
-        unsigned have = 0;                                                                         \
+        struct packing p = {.out = out};                                                           \
+        size_t i = 0;                                                                              \
                                                                                                    \
         assert(width >= 1 && width <= 8 * sizeof(type));                                           \
-        for (size_t i = 0; i < n; i++) {                                                           \
-            acc |= (unsigned __int128)v[i] << have;                                                \
-            have += width;                                                                         \
-            if (have >= 64) {                                                                      \
-                ta_put_u64(out, (uint64_t)acc);                                                    \
-                out += 8;                                                                          \
-                acc >>= 64;                                                                        \
-                have -= 64;                                                                        \
+        if (width <= 16)                                                                           \
+            for (; i + 4 <= n; i += 4) {                                                           \
+                uint64_t low = v[i] | (uint64_t)v[i + 1] << width;                                 \
+                uint64_t high = v[i + 2] | (uint64_t)v[i + 3] << width;                            \
+                pack(&p, low | high << 2 * width, 4 * width);                                      \
             }                                                                                      \
+        else if (width <= 32)                                                                      \
+            for (; i + 2 <= n; i += 2)                                                             \
+                pack(&p, v[i] | (uint64_t)v[i + 1] << width, 2 * width);                           \
+        for (; i < n; i++)                                                                         \
+            pack(&p, v[i], width);                                                                 \
+        for (; p.have > 0; p.have = p.have > 8 ? p.have - 8 : 0) {                                 \
+            *p.out++ = (unsigned char)p.bits;                                                      \
+            p.bits >>= 8;                                                                          \
         }                                                                                          \
-        for (; have > 0; have = have > 8 ? have - 8 : 0) {                                         \
-            *out++ = (unsigned char)acc;                                                           \
-            acc >>= 8;                                                                             \
-        }                                                                                          \
-        return out;                                                                                \
+        return p.out;                                                                              \
     }
 
 BITPACK(ta_bitpack_u64, uint64_t)

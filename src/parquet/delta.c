@@ -22,25 +22,45 @@ static unsigned char *put_zigzag(unsigned char *out, int64_t v)
     return put_varint(out, ((uint64_t)v << 1) ^ (uint64_t)(v >> 63));
 }
 
-/* One block of n differences (n <= BLOCK, `delta` has BLOCK places), each a wrapped signed number. */
+/* The smallest of a block. Four side by side: one alone waits for itself each time. */
+static int64_t smallest(const int64_t *v)
+{
+    int64_t a = v[0];
+    int64_t b = v[1];
+    int64_t c = v[2];
+    int64_t d = v[3];
+
+    for (size_t i = 4; i < BLOCK; i += 4) {
+        a = v[i] < a ? v[i] : a;
+        b = v[i + 1] < b ? v[i + 1] : b;
+        c = v[i + 2] < c ? v[i + 2] : c;
+        d = v[i + 3] < d ? v[i + 3] : d;
+    }
+    a = b < a ? b : a;
+    c = d < c ? d : c;
+    return c < a ? c : a;
+}
+
+/* One block of n differences (n <= BLOCK, `delta` has BLOCK places), each a wrapped signed number. Its loops
+ * run over whole blocks: compilers make vectors of those. */
 static unsigned char *put_block(unsigned char *out, int64_t *delta, size_t n, bool is_32)
 {
-    int64_t min = delta[0];
-    int64_t max = delta[0];
+    uint64_t differ = 0;
 
-    for (size_t i = 1; i < n; i++) {
-        min = delta[i] < min ? delta[i] : min;
-        max = delta[i] > max ? delta[i] : max;
-    }
+    for (size_t i = n; i < BLOCK; i++)
+        delta[i] = delta[0];
+    for (size_t i = 0; i < BLOCK; i++)
+        differ |= (uint64_t)(delta[i] ^ delta[0]);
+    int64_t min = differ ? smallest(delta) : delta[0];
     out = put_zigzag(out, min);
     unsigned char *widths = out;
     memset(widths, 0, MINIS);
     out += MINIS;
-    if (min == max)
+    if (!differ)
         return out; /* equal steps: the usual case of timestamps */
     uint64_t mask = is_32 ? UINT32_MAX : UINT64_MAX;
     uint64_t rest[BLOCK];
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < BLOCK; i++)
         rest[i] = ((uint64_t)delta[i] - (uint64_t)min) & mask;
     memset(rest + n, 0, (BLOCK - n) * sizeof(rest[0]));
     for (size_t m = 0; m * MINI < n; m++) {

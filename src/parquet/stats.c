@@ -38,22 +38,40 @@ void ta_pq_range_bytes(struct ta_pq_range *r, struct ta_str value)
     r->has = true;
 }
 
-/* Extremes of an array, then one comparison with what is there. */
+/* Extremes of an array and of what min and max hold before. Four of each side by side: one alone waits for
+ * itself each time. */
+#define WIDEN(low, high, v)                                                                        \
+    do {                                                                                           \
+        (low) = (v) < (low) ? (v) : (low);                                                         \
+        (high) = (v) > (high) ? (v) : (high);                                                      \
+    } while (0)
 #define EXTREMES(type, values, n, min, max)                                                        \
     do {                                                                                           \
         const type *v_ = (values);                                                                 \
-        (min) = (max) = v_[0];                                                                     \
-        for (size_t i_ = 1; i_ < (n); i_++) {                                                      \
-            (min) = v_[i_] < (min) ? v_[i_] : (min);                                               \
-            (max) = v_[i_] > (max) ? v_[i_] : (max);                                               \
+        type low1_ = (min), low2_ = (min), low3_ = (min);                                          \
+        type high1_ = (max), high2_ = (max), high3_ = (max);                                       \
+        size_t i_ = 0;                                                                             \
+        for (; i_ + 4 <= (n); i_ += 4) {                                                           \
+            WIDEN(min, max, v_[i_]);                                                               \
+            WIDEN(low1_, high1_, v_[i_ + 1]);                                                      \
+            WIDEN(low2_, high2_, v_[i_ + 2]);                                                      \
+            WIDEN(low3_, high3_, v_[i_ + 3]);                                                      \
         }                                                                                          \
+        for (; i_ < (n); i_++)                                                                     \
+            WIDEN(min, max, v_[i_]);                                                               \
+        (min) = low1_ < (min) ? low1_ : (min);                                                     \
+        (max) = high1_ > (max) ? high1_ : (max);                                                   \
+        (min) = low2_ < (min) ? low2_ : (min);                                                     \
+        (max) = high2_ > (max) ? high2_ : (max);                                                   \
+        (min) = low3_ < (min) ? low3_ : (min);                                                     \
+        (max) = high3_ > (max) ? high3_ : (max);                                                   \
     } while (0)
 
 #define INTEGERS(name, type)                                                                       \
     static void name(struct ta_pq_range *r, const type *values, size_t n)                          \
     {                                                                                              \
-        type min;                                                                                  \
-        type max;                                                                                  \
+        type min = values[0];                                                                      \
+        type max = values[0];                                                                      \
         type old;                                                                                  \
         EXTREMES(type, values, n, min, max);                                                       \
         if (r->has) {                                                                              \
@@ -79,10 +97,7 @@ INTEGERS(range_i64, int64_t)
         type min = (type)INFINITY;                                                                 \
         type max = (type)-INFINITY;                                                                \
         type old;                                                                                  \
-        for (size_t i = 0; i < n; i++) {                                                           \
-            min = values[i] < min ? values[i] : min;                                               \
-            max = values[i] > max ? values[i] : max;                                               \
-        }                                                                                          \
+        EXTREMES(type, values, n, min, max);                                                       \
         if (min > max)                                                                             \
             return; /* nothing but NaN */                                                          \
         if (r->has) {                                                                              \
