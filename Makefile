@@ -131,6 +131,7 @@ check: check-format check-layers check-headers test
 
 bench: $(BENCHES) all
 	@BUILD=$(BUILD) tools/run-bench $(BENCHES)
+	@$(PYTHON) tests/bench/archive_peers.py $(BUILD)
 	@tests/bench/serve.sh $(BUILD)/tarn
 	@$(PYTHON) tests/bench/page.py $(BUILD)/tarn
 	@$(PYTHON) tests/bench/stop_job.py $(BUILD)/tarn
@@ -160,6 +161,7 @@ soak: $(BUILD)/tests/fault/test_vault_powercut $(BUILD)/tests/fault/test_vault_i
 	    tests/e2e/test_kill.py tests/e2e/test_ack_audit.py tests/e2e/test_syscall_kill.py \
 	    tests/e2e/test_archiver.py tests/e2e/test_retention_task.py \
 	    tests/e2e/test_clean_stop.py tests/e2e/test_open_files.py
+	TARN_TROUBLES=200 $(PYTHON) -m pytest -q -s -p no:cacheprovider tests/e2e/test_archive_troubles.py
 	TARN_ARCHIVE_SERIES=600 $(PYTHON) -m pytest -q -s -p no:cacheprovider tests/e2e/test_archive.py -k memory
 	TARN_TEST_MUTATIONS=0 $(PYTHON) -m pytest -q -s -p no:cacheprovider tests/e2e/test_job_schemas.py
 	TARN_LIST_JOBS=100000 $(PYTHON) -m pytest -q -s -p no:cacheprovider tests/e2e/test_job_lists.py
