@@ -18,8 +18,8 @@ static const char *const tag_rules[TA_JOB_TAG_RULES] = {
     [TA_JOBS_ALL] = "1",
     [TA_JOBS_UNTAGGED] = "NOT EXISTS (SELECT 1 FROM jobtag WHERE jobtag.job_id = job.id)",
     [TA_JOBS_NO_USERS_TAGS] =
-        "NOT EXISTS (SELECT 1 FROM jobtag JOIN tag ON tag.id = jobtag.tag_id WHERE "
-        "jobtag.job_id = job.id AND tag.tag_type NOT IN ('app', 'jobClass'))",
+        ("NOT EXISTS (SELECT 1 FROM jobtag JOIN tag ON tag.id = jobtag.tag_id WHERE "
+         "jobtag.job_id = job.id AND tag.tag_type NOT IN ('app', 'jobClass'))"),
 };
 
 int retention_stopped(const struct retention *r, struct ta_err *err)
