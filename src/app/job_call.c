@@ -20,6 +20,7 @@ static const struct {
     [TA_JOB_GET] = {"job", job_call_get},
     [TA_JOB_DATA] = {"job", job_call_data},
     [TA_JOB_SELECT] = {"job", job_call_select},
+    [TA_JOB_CLUSTERS] = {"clusters", job_call_clusters},
     [TA_JOB_METRICS] = {"metrics", job_call_metrics},
     [TA_JOB_USED_NODES] = {"used_nodes", job_call_used_nodes},
     [TA_JOB_EDIT_META] = {"edit_meta", job_call_edit_meta},
@@ -336,12 +337,17 @@ bool job_may_tag(const struct ta_job_call *c, struct ta_str scope)
     return scope.len && ta_str_is(scope, c->token.user);
 }
 
+const struct ta_clusters *job_clusters(const struct ta_job_call *c)
+{
+    const struct ta_job_place *p = c->place;
+
+    return p->clusters->n == 0 && p->archiving ? &p->archiving->clusters : p->clusters;
+}
+
 const struct ta_cluster *job_cluster(const struct ta_job_call *c, struct ta_str name)
 {
-    const struct ta_clusters *all = c->place->clusters;
+    const struct ta_clusters *all = job_clusters(c);
 
-    if (all->n == 0 && c->place->archiving)
-        all = &c->place->archiving->clusters;
     for (size_t i = 0; i < all->n; i++)
         if (ta_str_eq(all->at[i]->name, name))
             return all->at[i];

@@ -29,6 +29,7 @@ enum ta_job_verb {
     TA_JOB_DATA,    /* as GET, with its metrics */
     TA_JOB_SELECT,  /* those that the body lists */
     TA_JOB_METRICS, /* metrics alone, for programs that take GraphQL's answers */
+    TA_JOB_CLUSTERS,
     TA_JOB_USED_NODES,
     TA_JOB_EDIT_META,
     TA_JOB_TAG,

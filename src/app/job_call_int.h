@@ -54,6 +54,8 @@ bool job_find(struct ta_job_call *c, struct ta_repository *r, struct ta_job *out
 struct ta_job_viewer job_viewer(const struct ta_job_call *c);
 /* May they give tags of that scope? */
 bool job_may_tag(const struct ta_job_call *c, struct ta_str scope);
+/* Of the configuration, or without any those of the archive. */
+const struct ta_clusters *job_clusters(const struct ta_job_call *c);
 const struct ta_cluster *job_cluster(const struct ta_job_call *c, struct ta_str name); /* or NULL */
 bool job_is_api(const struct ta_job_call *c); /* its only role, or no tokens at all */
 
@@ -63,6 +65,7 @@ void job_call_list(struct ta_job_call *c, struct ta_repository *r);
 void job_call_data(struct ta_job_call *c, struct ta_repository *r);
 void job_call_select(struct ta_job_call *c, struct ta_repository *r);
 void job_call_metrics(struct ta_job_call *c, struct ta_repository *r);
+void job_call_clusters(struct ta_job_call *c, struct ta_repository *r);
 void job_call_get(struct ta_job_call *c, struct ta_repository *r);
 void job_call_used_nodes(struct ta_job_call *c, struct ta_repository *r);
 void job_call_edit_meta(struct ta_job_call *c, struct ta_repository *r);

@@ -34,7 +34,7 @@ static struct ta_desk_line *line_of(struct ta_job_desk *d, enum ta_job_verb verb
     if (verb == TA_JOB_DATA || verb == TA_JOB_SELECT || verb == TA_JOB_METRICS)
         return &d->data;
     return verb == TA_JOB_LIST || verb == TA_JOB_GET || verb == TA_JOB_USED_NODES ||
-                   verb == TA_JOB_MACHINE
+                   verb == TA_JOB_CLUSTERS || verb == TA_JOB_MACHINE
                ? &d->ask
                : &d->change;
 }

@@ -11,6 +11,7 @@ static const struct ta_job_route rows[TA_JOB_ROUTES] = {
     {"/api/jobs/used_nodes", TA_HTTP_GET, TA_JOB_USED_NODES, false},
     {"/api/jobs/edit_meta", TA_HTTP_PATCH, TA_JOB_EDIT_META, false},
     {"/api/jobs/tag_job", TA_HTTP_POST | TA_HTTP_PATCH | TA_HTTP_DELETE, TA_JOB_TAG, false},
+    {"/api/clusters", TA_HTTP_GET, TA_JOB_CLUSTERS, false},
     {"/api/tags", TA_HTTP_DELETE, TA_JOB_DROP_TAGS, false},
     {"/api/jobs/delete_job", TA_HTTP_DELETE, TA_JOB_DELETE, false},
     {"/api/jobs/delete_job_before", TA_HTTP_DELETE, TA_JOB_DELETE_BEFORE, false},

@@ -9,8 +9,9 @@
  *     POST       /api/free         handle_free.c
  *     GET        /api/debug        handle_debug.c
  *     GET        /api/tree         handle_tree.c        (ours: doc/page.md)
- *     various    /api/jobs/...     handle_jobs.c        (with main.db, as the next three: doc/jobs.md)
+ *     various    /api/jobs/...     handle_jobs.c        (with main.db, as the next four: doc/jobs.md)
  *     DELETE     /api/tags         handle_jobs.c
+ *     GET        /api/clusters     handle_jobs.c
  *     POST, PUT  /api/nodestate    handle_jobs.c        (POST /api/healthcheck is the same)
  *     various    /api/machine_state handle_jobs.c       (with main.machine-state-dir)
  *     GET        /userapi/jobs     handle_jobs.c
@@ -35,7 +36,7 @@
 #include "query/request.h"
 #include "store/store.h"
 
-enum { TA_ROUTES_MAX = 40, TA_JOB_ROUTES = 16, TA_WORKERS_MAX = 64 };
+enum { TA_ROUTES_MAX = 40, TA_JOB_ROUTES = 17, TA_WORKERS_MAX = 64 };
 
 struct ta_archiving;
 struct ta_clusters;

@@ -2,111 +2,9 @@
  * arrays in the same arena. */
 #include "query/cluster.h"
 
+#include "query/cluster_file.h"
+
 enum { ARENA_MAX = 16 * 1024 * 1024, ENTRIES_MAX = 65536, TEXT_MAX = 8 * 1024 };
-
-/* ---- the file as it is --------------------------------------------------------------------- */
-
-struct file_override {
-    struct ta_dec_item item;
-    struct ta_str name, footprint, energy;
-    bool is_removed;
-};
-
-struct file_metric {
-    struct ta_dec_item item;
-    struct ta_str name, scope, footprint, energy;
-    struct ta_unit unit;
-    int64_t timestep_s;
-    struct ta_dec_chain overrides;
-};
-
-struct file_accelerator {
-    struct ta_dec_item item;
-    struct ta_str id;
-};
-
-struct file_topology {
-    struct ta_int_list node;
-    struct ta_dec_chain sockets, domains, cores, accelerators;
-};
-
-struct file_subcluster {
-    struct ta_dec_item item;
-    struct ta_str name, nodes;
-    struct file_topology topology;
-};
-
-struct file_cluster {
-    struct ta_str name;
-    struct ta_dec_chain metrics, subclusters;
-};
-
-#define FIELD(type, key, kind, member, of)                                                         \
-    {                                                                                              \
-        key, kind, offsetof(struct type, member), of                                               \
-    }
-#define TABLE(table, type)                                                                         \
-    {                                                                                              \
-#type, table, TA_COUNT(table), sizeof(struct type), false                                  \
-    }
-
-static const struct ta_dec_field override_fields[] = {
-    FIELD(file_override, "name", TA_DEC_STR, name, NULL),
-    FIELD(file_override, "remove", TA_DEC_BOOL, is_removed, NULL),
-    FIELD(file_override, "footprint", TA_DEC_STR, footprint, NULL),
-    FIELD(file_override, "energy", TA_DEC_STR, energy, NULL),
-};
-static const struct ta_dec_type override_type = TABLE(override_fields, file_override);
-
-static const struct ta_dec_field unit_fields[] = {
-    FIELD(ta_unit, "base", TA_DEC_STR, base, NULL),
-    FIELD(ta_unit, "prefix", TA_DEC_STR, prefix, NULL),
-};
-static const struct ta_dec_type unit_type = TABLE(unit_fields, ta_unit);
-
-static const struct ta_dec_field metric_fields[] = {
-    FIELD(file_metric, "name", TA_DEC_STR, name, NULL),
-    FIELD(file_metric, "scope", TA_DEC_STR, scope, NULL),
-    FIELD(file_metric, "unit", TA_DEC_OBJECT, unit, &unit_type),
-    FIELD(file_metric, "timestep", TA_DEC_I64, timestep_s, NULL),
-    FIELD(file_metric, "footprint", TA_DEC_STR, footprint, NULL),
-    FIELD(file_metric, "energy", TA_DEC_STR, energy, NULL),
-    FIELD(file_metric, "subClusters", TA_DEC_OBJECTS, overrides, &override_type),
-};
-static const struct ta_dec_type metric_type = TABLE(metric_fields, file_metric);
-
-static const struct ta_dec_field accelerator_fields[] = {
-    FIELD(file_accelerator, "id", TA_DEC_STR, id, NULL),
-};
-static const struct ta_dec_type accelerator_type = TABLE(accelerator_fields, file_accelerator);
-
-static const struct ta_dec_field topology_fields[] = {
-    FIELD(file_topology, "node", TA_DEC_INTS, node, NULL),
-    FIELD(file_topology, "socket", TA_DEC_INT_LISTS, sockets, NULL),
-    FIELD(file_topology, "memoryDomain", TA_DEC_INT_LISTS, domains, NULL),
-    FIELD(file_topology, "core", TA_DEC_INT_LISTS, cores, NULL),
-    FIELD(file_topology, "accelerators", TA_DEC_OBJECTS, accelerators, &accelerator_type),
-};
-static const struct ta_dec_type topology_type = TABLE(topology_fields, file_topology);
-
-static const struct ta_dec_field subcluster_fields[] = {
-    FIELD(file_subcluster, "name", TA_DEC_STR, name, NULL),
-    FIELD(file_subcluster, "nodes", TA_DEC_STR, nodes, NULL),
-    FIELD(file_subcluster, "topology", TA_DEC_OBJECT, topology, &topology_type),
-};
-static const struct ta_dec_type subcluster_type = TABLE(subcluster_fields, file_subcluster);
-
-static const struct ta_dec_field cluster_fields[] = {
-    FIELD(file_cluster, "name", TA_DEC_STR, name, NULL),
-    FIELD(file_cluster, "metricConfig", TA_DEC_OBJECTS, metrics, &metric_type),
-    FIELD(file_cluster, "subClusters", TA_DEC_OBJECTS, subclusters, &subcluster_type),
-};
-static const struct ta_dec_type cluster_type = {
-    "cluster.json", cluster_fields, TA_COUNT(cluster_fields), sizeof(struct file_cluster), false};
-static const struct ta_dec_field root = {"", TA_DEC_OBJECT, 0, &cluster_type};
-
-#undef FIELD
-#undef TABLE
 
 /* ---- laid out ------------------------------------------------------------------------------ */
 
@@ -132,12 +30,12 @@ static int lay_accelerators(struct ta_arena *a, const struct ta_dec_chain *from,
     if (!at)
         return TA_ENOMEM;
     for (const struct ta_dec_item *i = from->first; i; i = i->next)
-        at[n++] = ((const struct file_accelerator *)(const void *)i)->id;
+        at[n++] = ((const struct ta_file_accelerator *)(const void *)i)->id;
     *out = (struct ta_str_list){at, n, true};
     return TA_OK;
 }
 
-static int lay_topology(struct ta_arena *a, const struct file_topology *from,
+static int lay_topology(struct ta_arena *a, const struct ta_file_topology *from,
                         struct ta_topology *out)
 {
     int r = lay_groups(a, &from->sockets, &out->sockets);
@@ -148,7 +46,7 @@ static int lay_topology(struct ta_arena *a, const struct file_topology *from,
     return r < 0 ? r : lay_accelerators(a, &from->accelerators, &out->accelerators);
 }
 
-static int lay_metric(struct ta_arena *a, const struct file_metric *from,
+static int lay_metric(struct ta_arena *a, const struct ta_file_metric *from,
                       struct ta_cluster_metric *out, struct ta_err *err)
 {
     struct ta_str *removed = ta_arena_get(a, from->overrides.n * sizeof(*removed));
@@ -158,10 +56,11 @@ static int lay_metric(struct ta_arena *a, const struct file_metric *from,
     if (!removed || !over)
         return TA_ENOMEM;
     for (const struct ta_dec_item *i = from->overrides.first; i; i = i->next) {
-        const struct file_override *o = (const struct file_override *)(const void *)i;
+        const struct ta_file_override *o = (const struct ta_file_override *)(const void *)i;
         if (o->is_removed)
             removed[n++] = o->name;
-        over[n_over++] = (struct ta_cluster_override){o->name, o->footprint, o->energy};
+        over[n_over++] =
+            (struct ta_cluster_override){o->name, o->figures.footprint, o->figures.energy};
     }
     *out = (struct ta_cluster_metric){.name = from->name,
                                       .unit = from->unit,
@@ -169,8 +68,8 @@ static int lay_metric(struct ta_arena *a, const struct file_metric *from,
                                                                : TA_SCOPE_NODE,
                                       .timestep_s = from->timestep_s,
                                       .removed = {removed, n, true},
-                                      .footprint = from->footprint,
-                                      .energy = from->energy,
+                                      .footprint = from->figures.footprint,
+                                      .energy = from->figures.energy,
                                       .overrides = over,
                                       .n_overrides = n_over};
     if (from->name.len == 0)
@@ -184,7 +83,7 @@ static int lay_metric(struct ta_arena *a, const struct file_metric *from,
     return TA_OK;
 }
 
-static int lay_out(struct ta_cluster *c, const struct file_cluster *from, struct ta_err *err)
+static int lay_out(struct ta_cluster *c, const struct ta_cluster_file *from, struct ta_err *err)
 {
     struct ta_cluster_metric *metrics = ta_arena_get(&c->arena, from->metrics.n * sizeof(*metrics));
     struct ta_subcluster *subs = ta_arena_get(&c->arena, from->subclusters.n * sizeof(*subs));
@@ -198,10 +97,10 @@ static int lay_out(struct ta_cluster *c, const struct file_cluster *from, struct
     c->metrics = metrics;
     c->subclusters = subs;
     for (const struct ta_dec_item *i = from->metrics.first; i && r >= 0; i = i->next)
-        r = lay_metric(&c->arena, (const struct file_metric *)(const void *)i,
+        r = lay_metric(&c->arena, (const struct ta_file_metric *)(const void *)i,
                        &metrics[c->n_metrics++], err);
     for (const struct ta_dec_item *i = from->subclusters.first; i && r >= 0; i = i->next) {
-        const struct file_subcluster *f = (const struct file_subcluster *)(const void *)i;
+        const struct ta_file_subcluster *f = (const struct ta_file_subcluster *)(const void *)i;
         struct ta_subcluster *s = &subs[c->n_subclusters++];
 
         s->name = f->name;
@@ -217,19 +116,25 @@ int ta_cluster_new(struct ta_cluster **out, struct ta_source *src, struct ta_all
     const struct ta_dec_limits limits = {ENTRIES_MAX, ENTRIES_MAX, TEXT_MAX};
     struct ta_cluster *c = ta_alloc_zero(alloc, 1, sizeof(*c));
     struct ta_decoder *d = NULL;
-    struct file_cluster file = {0};
+    struct ta_cluster_file *file;
     int r;
 
     if (!c)
         return ta_fail(err, TA_ENOMEM, "no memory for a cluster");
     c->alloc = alloc;
     ta_arena_init(&c->arena, alloc, ARENA_MAX);
-    r = ta_decoder_new(&d, src, &root, &file, &limits, &c->arena, alloc);
+    file = ta_arena_get(&c->arena, sizeof(*file));
+    r = file ? TA_OK : TA_ENOMEM;
+    if (r >= 0) {
+        *file = (struct ta_cluster_file){0};
+        c->file = file;
+        r = ta_decoder_new(&d, src, &ta_cluster_file_root, file, &limits, &c->arena, alloc);
+    }
     if (r >= 0)
         r = ta_decoder_run(d, err);
     ta_decoder_free(d);
     if (r >= 0)
-        r = lay_out(c, &file, err);
+        r = lay_out(c, file, err);
     if (r < 0) {
         ta_cluster_free(c);
         return ta_fail(err, r, "%s", ta_strerror(r));

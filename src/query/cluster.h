@@ -1,12 +1,13 @@
 /* cluster.h - what a cluster.json says about metrics and hardware (spec: job-archive 5,
  * scope-queries 1).
  *
- * Read once, immutable afterwards, usable from any thread. Only what queries need is kept;
- * thresholds and the like are passed over.
+ * Read once, immutable afterwards, usable from any thread. What queries need is laid out; the rest is
+ * kept as it was in the file, for ta_cluster_write.
  */
 #ifndef TARN_QUERY_CLUSTER_H
 #define TARN_QUERY_CLUSTER_H
 
+#include "io/json_write.h"
 #include "io/stream.h"
 #include "query/scope.h"
 #include "query/topology.h"
@@ -46,6 +47,7 @@ struct ta_cluster {
     const struct ta_subcluster *subclusters; /* at least one */
     size_t n_subclusters;
     /* private */
+    const struct ta_cluster_file *file; /* cluster_file.h */
     struct ta_alloc *alloc;
     struct ta_arena arena;
 };
@@ -55,6 +57,11 @@ struct ta_cluster {
 int ta_cluster_new(struct ta_cluster **out, struct ta_source *src, struct ta_alloc *alloc,
                    struct ta_err *err);
 void ta_cluster_free(struct ta_cluster *c); /* NULL is fine */
+
+/* Writes it with the reference's keys and order, each subcluster with the metrics that it has: their figures as
+ * they hold there, and the names of those that make footprint and energy of a job. (spec: job-archive 5.1)
+ * Returns the writer's error. */
+int ta_cluster_write(struct ta_json_writer *w, const struct ta_cluster *c);
 
 /* Borrowed for the cluster's life; NULL when there is none. */
 const struct ta_cluster_metric *ta_cluster_metric(const struct ta_cluster *c, struct ta_str name);

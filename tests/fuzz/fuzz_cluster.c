@@ -1,4 +1,5 @@
-/* Any bytes as a cluster's configuration and as a node list: refused with words, or answering every question. */
+/* Any bytes as a cluster's configuration and as a node list: refused with words, or answering every question;
+ * and what is written of it is that cluster again. */
 #include "query/cluster.h"
 
 #include <stdlib.h>
@@ -21,6 +22,35 @@ static void ask(const struct ta_cluster *c, struct ta_str host)
     }
 }
 
+static struct ta_buf written(const struct ta_cluster *c)
+{
+    struct ta_json_writer w;
+    struct ta_buf out;
+
+    ta_buf_init(&out, &ta_heap, 64 << 20);
+    ta_json_writer_init(&w, &out);
+    if (ta_cluster_write(&w, c) < 0)
+        abort();
+    return out;
+}
+
+static void write_and_read(const struct ta_cluster *c)
+{
+    struct ta_buf first = written(c), second;
+    struct ta_cluster *again = NULL;
+    struct ta_mem_source src;
+
+    ta_mem_source_init(&src, first.at, first.len, 0);
+    if (ta_cluster_new(&again, &src.source, &ta_heap, NULL) < 0)
+        abort();
+    second = written(again);
+    if (!ta_str_eq(ta_buf_view(&first), ta_buf_view(&second)))
+        abort();
+    ta_buf_done(&first);
+    ta_buf_done(&second);
+    ta_cluster_free(again);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     size_t cut = size < 16 ? size : 16;
@@ -36,6 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     if (r >= 0) {
         ask(c, host);
+        write_and_read(c);
         ta_cluster_free(c);
     }
     (void)ta_node_list_has(list, host); /* any answer */

@@ -1,0 +1,67 @@
+/* cluster_file.h - a cluster.json as it is written, member by member (spec: job-archive 5).
+ *
+ * What ta_cluster_new decodes, and ta_cluster_write writes. Lists are chains in the cluster's arena.
+ */
+#ifndef TARN_QUERY_CLUSTER_FILE_H
+#define TARN_QUERY_CLUSTER_FILE_H
+
+#include "query/cluster.h"
+#include "query/decode.h"
+
+/* What a metric and what takes its place on a subcluster have in common. */
+struct ta_file_figures {
+    double peak, normal, caution, alert;
+    struct ta_str footprint, energy;
+    bool is_lower_better, is_restricted;
+};
+
+struct ta_file_override {
+    struct ta_dec_item item;
+    struct ta_str name; /* of the subcluster */
+    struct ta_unit unit;
+    struct ta_file_figures figures;
+    bool is_removed;
+};
+
+struct ta_file_metric {
+    struct ta_dec_item item;
+    struct ta_str name, scope, aggregation;
+    struct ta_unit unit;
+    struct ta_file_figures figures;
+    int64_t timestep_s;
+    struct ta_dec_chain overrides;
+};
+
+struct ta_file_accelerator {
+    struct ta_dec_item item;
+    struct ta_str id, type, model;
+};
+
+struct ta_file_topology {
+    struct ta_int_list node;
+    struct ta_dec_chain sockets, domains, dies, cores, accelerators;
+};
+
+/* A figure with its unit. */
+struct ta_file_value {
+    struct ta_unit unit;
+    double value;
+};
+
+struct ta_file_subcluster {
+    struct ta_dec_item item;
+    struct ta_str name, nodes, processor;
+    struct ta_file_topology topology;
+    struct ta_file_value flop_rate_scalar, flop_rate_simd, memory_bandwidth;
+    int64_t sockets_per_node, cores_per_socket, threads_per_core;
+};
+
+struct ta_cluster_file {
+    struct ta_str name;
+    struct ta_dec_chain metrics, subclusters;
+};
+
+/* For ta_decoder_new: a struct ta_cluster_file. */
+extern const struct ta_dec_field ta_cluster_file_root;
+
+#endif
