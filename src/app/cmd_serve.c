@@ -250,9 +250,10 @@ static void share_heap(void)
 
 static int migrate(struct process *p)
 {
+    const struct ta_job_schema_options schema = {true, p->config.tarn.all_job_indexes};
     const char *path = p->config.main.db;
     struct ta_err err = {0};
-    int r = path[0] ? ta_job_desk_prepare(path, true, &err)
+    int r = path[0] ? ta_job_desk_prepare(path, &schema, &err)
                     : ta_fail(&err, TA_EINVAL, "-migrate-db: main.db is not set");
 
     if (r < 0) {

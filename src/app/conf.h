@@ -159,6 +159,7 @@ struct ta_conf_tarn {
     struct ta_conf_roles roles;
     struct ta_conf_archiver archiver;
     struct ta_conf_strings cluster_files;
+    bool all_job_indexes;
     const char *backend_token_file;
     struct ta_conf_nats_more nats;
     struct ta_conf_jetstream *jetstream;

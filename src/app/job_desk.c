@@ -1,7 +1,5 @@
 #include "app/job_desk.h"
 
-#include "jobs/schema.h"
-
 static void *run(void *self)
 {
     struct ta_desk_line *l = self;
@@ -62,15 +60,15 @@ int ta_job_desk_submit(struct ta_job_desk *d, struct ta_desk_item *item)
 
 /* ---- life --------------------------------------------------------------------------------------- */
 
-int ta_job_desk_prepare(const char *path, bool may_upgrade, struct ta_err *err)
+int ta_job_desk_prepare(const char *path, const struct ta_job_schema_options *schema,
+                        struct ta_err *err)
 {
     const struct ta_sql_options options = {.path = path};
-    const struct ta_job_schema_options schema = {.may_upgrade = may_upgrade};
     struct ta_sql sql = {0};
     int r = ta_sql_open(&sql, &options, err);
 
     if (r == TA_OK)
-        r = ta_job_schema_ready(&sql, &schema, err);
+        r = ta_job_schema_ready(&sql, schema, err);
     ta_sql_done(&sql);
     return r < 0 ? ta_fail_context(err, r, "main.db %s: ", path) : TA_OK;
 }
@@ -83,7 +81,7 @@ static void line_init(struct ta_desk_line *l)
 }
 
 int ta_job_desk_open(struct ta_job_desk *d, const struct ta_job_place *place, const char *path,
-                     struct ta_err *err)
+                     const struct ta_job_schema_options *schema, struct ta_err *err)
 {
     const struct ta_sql_options options = {.path = path};
     int r;
@@ -94,7 +92,7 @@ int ta_job_desk_open(struct ta_job_desk *d, const struct ta_job_place *place, co
     line_init(&d->change);
     line_init(&d->ask);
     line_init(&d->data);
-    r = ta_job_desk_prepare(path, false, err);
+    r = ta_job_desk_prepare(path, schema, err);
     if (r == TA_OK)
         r = ta_repository_open(&d->change.repository, &options, place->alloc, err);
     if (r == TA_OK)

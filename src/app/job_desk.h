@@ -8,6 +8,7 @@
 #define TARN_APP_JOB_DESK_H
 
 #include "app/job_call.h"
+#include "jobs/schema.h"
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -39,12 +40,12 @@ struct ta_job_desk {
     struct ta_job_counts counts;
 };
 
-/* Makes the tables in a new database and checks those of another one, or, with may_upgrade, brings them up to
- * date (schema.h). */
-int ta_job_desk_prepare(const char *path, bool may_upgrade, struct ta_err *err);
+/* Makes the tables in a new database and checks those of another one, or brings them up to date (schema.h). */
+int ta_job_desk_prepare(const char *path, const struct ta_job_schema_options *schema,
+                        struct ta_err *err);
 /* The database is made ready and opened; nothing runs yet. Borrows what `place` points to. */
 int ta_job_desk_open(struct ta_job_desk *d, const struct ta_job_place *place, const char *path,
-                     struct ta_err *err);
+                     const struct ta_job_schema_options *schema, struct ta_err *err);
 int ta_job_desk_start(struct ta_job_desk *d, struct ta_err *err);
 /* TA_EAGAIN: too many wait; TA_ECANCELED: the desk stops. Else `done` will be called. */
 int ta_job_desk_submit(struct ta_job_desk *d, struct ta_desk_item *item);

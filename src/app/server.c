@@ -314,11 +314,13 @@ static int start_jobs(struct ta_server *s, struct ta_err *err)
         .alloc = s->app.alloc,
         .bytes_max = s->config->tarn.limits.request_memory_bytes,
     };
+    const struct ta_job_schema_options schema = {.has_all_indexes =
+                                                     s->config->tarn.all_job_indexes};
     int r;
 
     if (!s->config->main.db[0])
         return TA_OK;
-    r = ta_job_desk_open(&s->jobs, &place, s->config->main.db, err);
+    r = ta_job_desk_open(&s->jobs, &place, s->config->main.db, &schema, err);
     return r < 0 ? r : ta_job_desk_start(&s->jobs, err);
 }
 
