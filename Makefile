@@ -69,7 +69,7 @@ FUZZ_SRC  := $(wildcard tests/fuzz/fuzz_*.c)
 ALL_SRC   := $(LIB_SRC) $(APP_SRC) $(SUP_SRC) $(TEST_SRC) $(BENCH_SRC) $(FUZZ_SRC) $(wildcard examples/*.c tests/e2e/*.c)
 
 .DEFAULT_GOAL := all
-.PHONY: all config tests test check bench fuzz soak install deb rpm clean format check-layers check-headers \
+.PHONY: all config tests test check bench fuzz soak mutants install deb rpm clean format check-layers check-headers \
         check-format tidy compile_commands.json
 
 all: $(BUILD)/libtarn.a $(BUILD)/libtarn.so $(if $(wildcard src/app/main.c),$(BUILD)/tarn)
@@ -166,6 +166,11 @@ soak: $(BUILD)/tests/fault/test_vault_powercut $(BUILD)/tests/fault/test_vault_i
 	TARN_TEST_MUTATIONS=0 $(PYTHON) -m pytest -q -s -p no:cacheprovider tests/e2e/test_job_schemas.py
 	TARN_LIST_JOBS=100000 $(PYTHON) -m pytest -q -s -p no:cacheprovider tests/e2e/test_job_lists.py
 	TARN_CLEAN_ROOT=1 $(PYTHON) -m pytest -q -p no:cacheprovider tests/packages
+	@$(MAKE) -s mutants
+
+# Planted defects, each of which must make its test fail.
+mutants:
+	$(PYTHON) tests/mutants.py
 
 # Fuzz targets need clang; FUZZ_RUNS executions of each (0 = build and replay the corpus only).
 FUZZ_RUNS ?= 100000

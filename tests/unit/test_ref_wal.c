@@ -1,4 +1,5 @@
 /* The reference's log is read past any damage, and written as it prescribes. */
+#include "base/bytes.h"
 #include "persist/ref_wal.h"
 
 #include <setjmp.h>
@@ -9,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include <cmocka.h>
 
@@ -43,9 +45,19 @@ static void fill(struct ta_buf *b)
 
 struct seen {
     unsigned samples, damage, torn;
-    unsigned mask; /* which of the RECORDS came, bit i */
+    unsigned wrong; /* samples that nobody wrote */
+    unsigned mask;  /* which of the RECORDS came, bit i */
     uint64_t gap_bytes;
 };
+
+static bool is_written(const struct ta_ref_wal_sample *s)
+{
+    if (s->ts_s < 1000 || s->ts_s >= 1000 + RECORDS)
+        return false;
+    struct ta_ref_wal_sample want = sample((int)(s->ts_s - 1000));
+    return s->value == want.value && ta_str_eq(s->type, want.type) &&
+           ta_str_eq(s->stype, want.stype) && ta_str_is(s->metric, "load");
+}
 
 static struct seen read_back(const void *p, size_t n)
 {
@@ -64,12 +76,11 @@ static struct seen read_back(const void *p, size_t n)
     assert_int_equal(ta_ref_wal_reader_new(&rd, file, &ta_heap, NULL), TA_OK);
     while ((r = ta_ref_wal_next(rd, &e, NULL)) > 0) {
         if (e.kind == TA_REF_WAL_SAMPLE) {
-            struct ta_ref_wal_sample want = sample((int)(e.sample.ts_s - 1000));
             seen.samples++;
-            seen.mask |= 1u << (e.sample.ts_s - 1000);
-            assert_true(e.sample.value == want.value && ta_str_eq(e.sample.type, want.type) &&
-                        ta_str_eq(e.sample.stype, want.stype) &&
-                        ta_str_is(e.sample.metric, "load"));
+            if (is_written(&e.sample))
+                seen.mask |= 1u << (e.sample.ts_s - 1000);
+            else
+                seen.wrong++;
         } else {
             seen.damage += e.kind == TA_REF_WAL_DAMAGE;
             seen.torn += e.kind == TA_REF_WAL_TORN;
@@ -105,7 +116,7 @@ static void what_was_put_is_read(void **state)
     fill(&b);
     struct seen seen = read_back(b.at, b.len);
     assert_int_equal(seen.samples, RECORDS);
-    assert_int_equal(seen.damage + seen.torn, 0);
+    assert_int_equal(seen.damage + seen.torn + seen.wrong, 0);
     assert_int_equal(read_back(b.at, 4).samples, 0);
     assert_int_equal(read_back(b.at, 0).torn, 0);
     ta_buf_done(&b);
@@ -114,6 +125,7 @@ static void what_was_put_is_read(void **state)
 static void a_flipped_bit_costs_one_record_and_no_other(void **state)
 {
     struct ta_buf b;
+    uint64_t flips = 0;
 
     (void)state;
     fill(&b);
@@ -122,10 +134,13 @@ static void a_flipped_bit_costs_one_record_and_no_other(void **state)
         struct seen seen = read_back(b.at, b.len);
         assert_int_equal(seen.samples, RECORDS - 1);
         assert_int_equal(seen.damage + seen.torn, 1);
+        assert_int_equal(seen.wrong, 0);
+        flips++;
         b.at[bit / 8] ^= (char)(1u << bit % 8);
     }
     b.at[0] ^= 1; /* the file's magic: nothing is lost */
     assert_int_equal(read_back(b.at, b.len).samples, RECORDS);
+    printf("mutate: wal flips=%llu records_lost_each=1 wrong=0\n", (unsigned long long)flips);
     ta_buf_done(&b);
 }
 
@@ -139,10 +154,36 @@ static void a_cut_file_gives_its_whole_records(void **state)
     for (size_t cut = 0; cut <= b.len; cut++) {
         struct seen seen = read_back(b.at, cut);
         assert_in_range(seen.samples, before, before + 1);
+        assert_int_equal(seen.wrong, 0);
         assert_int_equal(seen.mask, (1u << seen.samples) - 1);
         before = seen.samples;
     }
     assert_int_equal(before, RECORDS);
+    printf("mutate: wal cuts=%zu whole_records_lost=0 wrong=0\n", b.len + 1);
+    ta_buf_done(&b);
+}
+
+/* The planted defect: a reader that ignores the checksum. As good as that is a record that was sealed again after
+ * its bit flipped. Then wrong samples come through, and the test above would see them. */
+static void a_log_whose_checksums_are_ignored_is_noticed(void **state)
+{
+    enum { AT = 4 + 8 }; /* the first record's payload */
+    struct ta_buf b;
+    unsigned wrong = 0;
+
+    (void)state;
+    fill(&b);
+    size_t payload = ta_get_u32(b.at + 8);
+    for (size_t bit = 0; bit < payload * 8; bit++) {
+        char *hit = &b.at[AT + bit / 8];
+        *hit ^= (char)(1u << bit % 8);
+        ta_put_u32(b.at + AT + payload,
+                   (uint32_t)crc32(0, (unsigned char *)b.at + AT, (uInt)payload));
+        wrong += read_back(b.at, b.len).wrong;
+        *hit ^= (char)(1u << bit % 8);
+    }
+    printf("mutate mutant: wal checksums ignored, wrong=%u\n", wrong);
+    assert_true(wrong > payload);
     ta_buf_done(&b);
 }
 
@@ -172,6 +213,7 @@ int main(void)
         cmocka_unit_test(what_was_put_is_read),
         cmocka_unit_test(a_flipped_bit_costs_one_record_and_no_other),
         cmocka_unit_test(a_cut_file_gives_its_whole_records),
+        cmocka_unit_test(a_log_whose_checksums_are_ignored_is_noticed),
         cmocka_unit_test(garbage_between_records_is_passed_over),
     };
 
