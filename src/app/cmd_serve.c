@@ -5,6 +5,8 @@
  */
 #include "app/cleanup.h"
 #include "app/command.h"
+#include "app/job_import.h"
+#include "app/job_rebuild.h"
 #include "app/notify.h"
 #include "app/privileges.h"
 #include "app/server.h"
@@ -23,8 +25,8 @@ enum {
 };
 
 struct values {
-    const char *config, *loglevel;
-    bool logdate, dev, gops, version, cleanup, check_config, migrate;
+    const char *config, *loglevel, *import_job;
+    bool logdate, dev, gops, version, cleanup, check_config, migrate, init_db;
 };
 
 #define AT(member) offsetof(struct values, member)
@@ -63,6 +65,16 @@ static const struct ta_option rows[] = {
      .kind = TA_OPT_SWITCH,
      .offset = AT(migrate),
      .help = "bring main.db to the version of this tarn, then exit"},
+    {.name = "init-db",
+     .kind = TA_OPT_SWITCH,
+     .offset = AT(init_db),
+     .help = "make the table of jobs of main.db anew from the archive, then exit"},
+    {.name = "import-job",
+     .kind = TA_OPT_TEXT,
+     .offset = AT(import_job),
+     .arg = "META:DATA",
+     .help = "put a job's two files, or several pairs with commas, into archive and main.db, then "
+             "exit"},
     {.name = "version",
      .kind = TA_OPT_SWITCH,
      .offset = AT(version),
@@ -264,6 +276,33 @@ static int migrate(struct process *p)
     return TA_EXIT_OK;
 }
 
+static int init_db(struct process *p)
+{
+    struct ta_job_rebuilt done;
+    struct ta_err err = {0};
+    int r = ta_job_rebuild(&p->config, NULL, &p->log.log, &done, &err);
+
+    if (r < 0)
+        ta_logf(&p->log.log, TA_LOG_CRIT, "%s", err.text);
+    printf(
+        "%s: %llu jobs out of the archive, %llu left as they are newer, %llu gone, %llu failed\n",
+        p->config.main.db, (unsigned long long)done.put, (unsigned long long)done.newer,
+        (unsigned long long)done.gone, (unsigned long long)done.failed);
+    return r < 0 || done.failed ? TA_EXIT_FAILED : TA_EXIT_OK;
+}
+
+static int import_jobs(struct process *p)
+{
+    struct ta_err err = {0};
+    unsigned n;
+    int r = ta_job_import(&p->config, p->v.import_job, &n, &err);
+
+    if (r < 0)
+        ta_logf(&p->log.log, TA_LOG_CRIT, "%s", err.text);
+    printf("%s: %u jobs imported\n", p->config.main.db, n);
+    return r < 0 ? TA_EXIT_FAILED : TA_EXIT_OK;
+}
+
 /* Everything between the flags and the end of the process. */
 static int start(struct process *p)
 {
@@ -281,6 +320,10 @@ static int start(struct process *p)
             return clean_up(p);
         if (p->v.migrate)
             return migrate(p);
+        if (p->v.init_db)
+            return init_db(p);
+        if (p->v.import_job)
+            return import_jobs(p);
         warn(p);
         struct ta_err why = {0};
         if (ta_notify_init(&p->notify, &why) < 0)

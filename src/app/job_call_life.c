@@ -2,58 +2,20 @@
 #include "app/archiving.h"
 #include "app/job_call_int.h"
 
-#include "query/cluster.h"
+#include "jobs/job_admit.h"
 
 #include <inttypes.h>
 
 /* ---- start -------------------------------------------------------------------------------------- */
 
-/* The subcluster that is given, or that of the first node. False: refused. */
-static bool find_subcluster(struct ta_job_call *c, struct ta_job *job)
-{
-    const struct ta_cluster *cluster = job_cluster(c, job->cluster);
-    const struct ta_subcluster *sub;
-
-    if (!cluster)
-        return job_refuse(c, 400, "no such cluster: %.*s", TA_STR_FMT(job->cluster)) != TA_OK;
-    if (job->subcluster.len) {
-        if (ta_cluster_subcluster(cluster, job->subcluster))
-            return true;
-        return job_refuse(c, 400, "no such subcluster: %.*s", TA_STR_FMT(job->subcluster)) != TA_OK;
-    }
-    if (job->resources.n == 0)
-        return job_refuse(c, 400, "ARCHIVE/CLUSTERCONFIG > job without any resources/hosts") !=
-               TA_OK;
-    sub = ta_cluster_of_host(cluster, job->resources.at[0].hostname);
-    if (!sub)
-        return job_refuse(c, 400,
-                          "ARCHIVE/CLUSTERCONFIG > no subcluster found for cluster %.*s and host "
-                          "%.*s",
-                          TA_STR_FMT(job->cluster),
-                          TA_STR_FMT(job->resources.at[0].hostname)) != TA_OK;
-    job->subcluster = sub->name;
-    return true;
-}
-
 static bool check_job(struct ta_job_call *c, struct ta_job *job)
 {
-    enum ta_job_shared shared;
+    struct ta_err why = {0};
 
-    if (!find_subcluster(c, job))
-        return false;
-    if (job->resources.n == 0 || job->user.len == 0)
-        job_refuse(c, 400, "'user' and 'resources' must not be empty");
-    else if (job->num_acc < 0 || job->num_hwthreads < 0 || job->num_nodes < 1)
-        job_refuse(c, 400, "'numNodes', 'numAcc' or 'numHwthreads' is out of range");
-    else if ((int64_t)job->resources.n != job->num_nodes)
-        job_refuse(c, 400, "len(resources) does not equal numNodes (%zu vs %" PRId64 ")",
-                   job->resources.n, job->num_nodes);
-    else if (ta_job_shared_of(job->shared, &shared) < 0)
-        job_refuse(c, 400, "'shared' must be one of none, single_user, multi_user");
-    else if (job->monitoring_status < 0 || job->monitoring_status > 1)
+    if (ta_job_admit(job, job_cluster(c, job->cluster), &why) < 0)
+        job_refuse(c, 400, "%s", why.text);
+    else if (job->monitoring_status > 1)
         job_refuse(c, 400, "'monitoringStatus' of a job that starts is 0 or 1");
-    else if (job->smt < 0)
-        job_refuse(c, 400, "'smt' must not be negative");
     else
         return true;
     return false;

@@ -1,5 +1,6 @@
 #include "app/retention.h"
 
+#include "app/archive_place.h"
 #include "base/number.h"
 
 #include <inttypes.h>
@@ -129,30 +130,6 @@ int ta_retention_nodes(const struct ta_retention *c, struct ta_node_retained *ou
     return e;
 }
 
-/* Only the target may be made. */
-static int open_archive(const struct ta_retention *c, const struct ta_bucket_conf *where,
-                        unsigned number, struct ta_job_archive *out, struct ta_err *err)
-{
-    const struct ta_backend_options options = {.may_create = number == UPLOAD_TARGET};
-    const struct ta_sql_options sql = {.path = where->address};
-    struct ta_stat st;
-    char spool[128];
-
-    if (ta_bucket_is_address(where->address)) {
-        struct ta_bucket_conf conf = *where;
-
-        conf.checkpoints = "";
-        conf.stop = c->stop;
-        int e = ta_job_archive_temporary(spool, sizeof(spool), "upload", number, err);
-        return e < 0 ? e : ta_job_archive_open_bucket(out, &conf, spool, &options, err);
-    }
-    int e = ta_vfs_posix.stat(&ta_vfs_posix, where->address, &st, NULL);
-    return e >= 0 && st.kind == TA_KIND_FILE
-               ? ta_backend_open_sqlite(&out->backend, &sql, &ta_clock_system, &options, &ta_heap,
-                                        err)
-               : ta_job_archive_open(out, where->address, number, &options, err);
-}
-
 enum ta_job_tag_rule ta_retention_tag_rule(const char *word)
 {
     return strcmp(word, "all") == 0    ? TA_JOBS_UNTAGGED
@@ -218,9 +195,9 @@ int ta_retention_jobs(const struct ta_retention_jobs *c, struct ta_jobs_retained
     char copied[PATH];
 
     *out = (struct ta_jobs_retained){0};
-    int e = open_archive(common, &c->archive, UPLOAD_SOURCE, &archive, err);
+    int e = ta_archive_place_open(&c->archive, UPLOAD_SOURCE, false, common->stop, &archive, err);
     if (e >= 0 && to_archive)
-        e = open_archive(common, &common->target, UPLOAD_TARGET, &to, err);
+        e = ta_archive_place_open(&common->target, UPLOAD_TARGET, true, common->stop, &to, err);
     if (e >= 0)
         e = open_run(&r, "jobs", c->to_parquet, err);
     if (e >= 0 && lists)
@@ -262,7 +239,7 @@ int ta_retention_compress(const struct ta_retention *common, const struct ta_buc
     char path[128];
 
     *out = (struct ta_compressed){0};
-    int e = open_archive(common, archive, UPLOAD_SOURCE, &a, err);
+    int e = ta_archive_place_open(archive, UPLOAD_SOURCE, false, common->stop, &a, err);
     if (e >= 0 && common->db)
         e = open_database(&sql, common->db, err);
     if (e >= 0)

@@ -75,49 +75,10 @@ static bool is_due(struct ta_retention_task *t)
 
 /* ---- what --------------------------------------------------------------------------------------- */
 
-static struct ta_bucket_conf target_of(const struct ta_retention_task *t, const char *address,
-                                       const struct ta_conf_target *c)
-{
-    return (struct ta_bucket_conf){.address = address[0] ? address : NULL,
-                                   .endpoint = c->endpoint,
-                                   .region = c->region,
-                                   .access_key = c->access_key,
-                                   .secret_key = c->secret_key,
-                                   .ca_file = t->config->tarn.s3.ca_file};
-}
-
-static struct ta_bucket_conf archive_of(const struct ta_retention_task *t)
-{
-    const struct ta_conf_archive *c = &t->config->archive;
-
-    return (struct ta_bucket_conf){.address = t->archive,
-                                   .endpoint = c->endpoint,
-                                   .region = c->region,
-                                   .access_key = c->access_key,
-                                   .secret_key = c->secret_key,
-                                   .ca_file = t->config->tarn.s3.ca_file};
-}
-
 static struct ta_retention common_of(const struct ta_retention_task *t, int64_t age_s)
 {
     return (struct ta_retention){
         .db = t->config->main.db, .age_s = age_s, .clock = t->clock, .stop = &t->stop};
-}
-
-/* The address in the words of job_archives.h; Parquet files want the path of their directory as it is. */
-static int write_address(char *out, size_t room, const char *kind, const char *path,
-                         const char *bucket, bool is_archive, struct ta_err *err)
-{
-    bool is_s3 = strcmp(kind, "s3") == 0;
-    const char *scheme = is_s3                         ? "s3://"
-                         : strcmp(kind, "sqlite") == 0 ? "sqlite:"
-                         : is_archive                  ? "file:"
-                                                       : "";
-    int n = snprintf(out, room, "%s%s", scheme, is_s3 ? bucket : path);
-
-    return n < 0 || (size_t)n >= room
-               ? ta_fail(err, TA_ERANGE, "archive or retention: a path is too long")
-               : TA_OK;
 }
 
 /* Each returns < 0, or 1 when something stayed that should have gone, with its reason in err. */
@@ -128,7 +89,7 @@ static int run_nodes(struct ta_retention_task *t, struct ta_err *err)
     struct ta_retention conf = common_of(t, c->age_hours * 3600);
     struct ta_node_retained done;
 
-    conf.target = target_of(t, t->nodes_to, &c->target);
+    conf.target = t->nodes_to.conf;
     conf.file_bytes = (uint64_t)c->target.file_mb * MiB;
     int r = ta_retention_nodes(&conf, &done, err);
     pthread_mutex_lock(&t->lock);
@@ -151,14 +112,14 @@ static int run_jobs(struct ta_retention_task *t, struct ta_err *err)
     const struct ta_conf_job_retention *c = &t->config->archive.retention;
     struct ta_jobs_retained done;
     struct ta_retention_jobs conf = {.common = common_of(t, c->age_days * 86400),
-                                     .archive = archive_of(t),
+                                     .archive = t->archive.conf,
                                      .policy = c->policy[0] == 'm'   ? TA_JOBS_MOVE
                                                : c->policy[0] == 'c' ? TA_JOBS_COPY
                                                                      : TA_JOBS_DELETE,
                                      .tags = ta_retention_tag_rule(c->omit_tagged),
                                      .keep_rows = !c->include_db};
 
-    conf.common.target = target_of(t, t->jobs_to, &c->target);
+    conf.common.target = t->jobs_to.conf;
     conf.common.file_bytes = (uint64_t)c->target.file_mb * MiB;
     conf.to_parquet = conf.common.target.address && c->format[0] == 'p';
     int r = ta_retention_jobs(&conf, &done, err);
@@ -183,9 +144,8 @@ static int run_compression(struct ta_retention_task *t, struct ta_err *err)
 {
     int64_t days = t->config->archive.compression_days;
     const struct ta_retention common = common_of(t, (days > 0 ? days : COMPRESS_DAYS) * 86400);
-    const struct ta_bucket_conf archive = archive_of(t);
     struct ta_compressed done;
-    int r = ta_retention_compress(&common, &archive, &done, err);
+    int r = ta_retention_compress(&common, &t->archive.conf, &done, err);
 
     pthread_mutex_lock(&t->lock);
     t->compressed.seen += done.seen;
@@ -287,26 +247,20 @@ static void *run(void *self)
 /* Where the archive is, and where what goes. */
 static int find_places(struct ta_retention_task *t, struct ta_err *err)
 {
-    const struct ta_conf_archive *a = &t->config->archive;
-    const struct ta_conf_job_retention *j = &a->retention;
+    const struct ta_conf_job_retention *j = &t->config->archive.retention;
     const struct ta_conf_node_retention *n = &t->config->main.node_retention;
     const char *db = t->config->main.db;
-    int r = TA_OK;
+    int r;
 
     if ((size_t)snprintf(t->directory, sizeof(t->directory), "%s.retention", db) >=
             sizeof(t->directory) ||
         (size_t)snprintf(t->mark, sizeof(t->mark), "%s.retention/ran", db) >= sizeof(t->mark))
         return ta_fail(err, TA_ERANGE, "main.db: the path is too long");
-    if (t->config->has_archive)
-        r = write_address(t->archive, sizeof(t->archive), a->kind,
-                          strcmp(a->kind, "sqlite") == 0 ? a->db_path : a->path, a->bucket, true,
-                          err);
+    r = ta_archive_place_init(&t->archive, t->config, err);
     if (r >= 0 && (j->policy[0] == 'm' || j->policy[0] == 'c'))
-        r = write_address(t->jobs_to, sizeof(t->jobs_to), j->target.kind, j->target.path,
-                          j->target.bucket, j->format[0] == 'j', err);
+        r = ta_archive_place_target(&t->jobs_to, t->config, &j->target, j->format[0] == 'j', err);
     if (r >= 0 && n->policy[0] == 'm')
-        r = write_address(t->nodes_to, sizeof(t->nodes_to), n->target.kind, n->target.path,
-                          n->target.bucket, false, err);
+        r = ta_archive_place_target(&t->nodes_to, t->config, &n->target, false, err);
     return r;
 }
 

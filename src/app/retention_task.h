@@ -9,7 +9,7 @@
 #ifndef TARN_APP_RETENTION_TASK_H
 #define TARN_APP_RETENTION_TASK_H
 
-#include "app/conf.h"
+#include "app/archive_place.h"
 #include "app/exposition.h"
 #include "app/retention.h"
 
@@ -29,7 +29,7 @@ struct ta_retention_task {
     struct ta_log *log;
     _Atomic bool stop; /* ends a run */
     char directory[4096], mark[4096];
-    char archive[4200], jobs_to[4200], nodes_to[4200]; /* addresses; "" = none */
+    struct ta_archive_place archive, jobs_to, nodes_to;
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t wake;

@@ -139,7 +139,7 @@ int ta_archive_copy(struct ta_archive_work *w, struct ta_backend *from, struct t
     return r;
 }
 
-static int write_meta(struct ta_archive_work *w, const struct ta_job *job, struct ta_err *err)
+int ta_archive_write_meta(struct ta_archive_work *w, const struct ta_job *job, struct ta_err *err)
 {
     struct ta_json_writer json;
 
@@ -152,6 +152,23 @@ static int write_meta(struct ta_archive_work *w, const struct ta_job *job, struc
                  : TA_OK;
 }
 
+int ta_archive_put(struct ta_archive_work *w, struct ta_backend *to, const struct ta_job *job,
+                   struct ta_source *plain, bool may_replace, struct ta_err *err)
+{
+    const struct ta_job_address address = {job->cluster, job->job_id, job->start_time};
+    struct ta_data_spool_source spooled;
+    int r = ta_archive_write_meta(w, job, err);
+
+    if (r >= 0)
+        r = fill_spool(w, plain, err);
+    if (r < 0)
+        return r;
+    ta_data_spool_read(w->spool, &spooled);
+    const struct ta_backend_data data = {&spooled.source, ta_data_spool_bytes(w->spool),
+                                         ta_data_spool_is_gzip(w->spool)};
+    return put_and_compare(w, to, &address, &data, may_replace, err);
+}
+
 int ta_archive_store(struct ta_archive_work *w, struct ta_backend *to, const struct ta_job *job,
                      struct ta_str data_gz, bool may_replace, struct ta_err *err)
 {
@@ -162,7 +179,7 @@ int ta_archive_store(struct ta_archive_work *w, struct ta_backend *to, const str
     struct ta_gzip gzip;
 
     ta_mem_source_init(&packed, data_gz.at, data_gz.len, 0);
-    int r = write_meta(w, job, err);
+    int r = ta_archive_write_meta(w, job, err);
     if (r >= 0)
         r = ta_gzip_unpack(&gzip, &packed.source, w->alloc, err);
     if (r < 0)
@@ -281,7 +298,7 @@ int ta_archive_migrate(struct ta_archive_work *w, struct ta_backend *b,
         job.shared = ta_str(ta_job_shared_word(TA_JOB_SHARED_NONE));
     if (!ta_job_has(&job, TA_JOB_SUBMIT_TIME))
         job.submit_time = job.start_time;
-    r = write_meta(w, &job, err);
+    r = ta_archive_write_meta(w, &job, err);
     if (r >= 0)
         r = ta_backend_put_meta(b, address, ta_buf_view(&w->meta), err);
     return r < 0 ? r : 1;

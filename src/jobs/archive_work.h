@@ -34,6 +34,13 @@ int ta_archive_read(struct ta_archive_work *w, struct ta_backend *b,
 int ta_archive_copy(struct ta_archive_work *w, struct ta_backend *from, struct ta_backend *to,
                     const struct ta_job_address *job, bool may_replace, struct ta_err *err);
 
+/* A job whose data document comes from a source, unpacked, to its end: as ta_archive_copy. */
+int ta_archive_put(struct ta_archive_work *w, struct ta_backend *to, const struct ta_job *job,
+                   struct ta_source *plain, bool may_replace, struct ta_err *err);
+
+/* The metadata document of a job as it is stored, into w->meta. */
+int ta_archive_write_meta(struct ta_archive_work *w, const struct ta_job *job, struct ta_err *err);
+
 /* A job whose data document is at hand as gzip bytes: as ta_archive_copy. */
 int ta_archive_store(struct ta_archive_work *w, struct ta_backend *to, const struct ta_job *job,
                      struct ta_str data_gz, bool may_replace, struct ta_err *err);

@@ -106,13 +106,30 @@ static int add_footprint(struct ta_job *job, struct ta_str metric, struct ta_str
     return TA_OK;
 }
 
+/* What footprint and energy have of a metric with these statistics. */
+static int add_figures(struct ta_job *job, const struct ta_cluster_metric *m,
+                       const struct ta_job_statistic *s, const struct ta_figure_rules *rules,
+                       struct ta_arena *arena)
+{
+    struct ta_str footprint = ta_cluster_footprint(m, job->subcluster);
+    struct ta_str energy = ta_cluster_energy(m, job->subcluster);
+
+    if (!ta_cluster_has(m, job->subcluster))
+        return TA_OK;
+    if (energy.len) {
+        double kwh = energy_of(job, m, s, energy, rules);
+        job->energy_footprint.at[job->energy_footprint.n++] = (struct ta_job_number){m->name, kwh};
+        job->energy += kwh;
+    }
+    return is_type(footprint)
+               ? add_footprint(job, m->name, footprint, value_of(s, footprint), arena)
+               : TA_OK;
+}
+
 static int add_metric(struct ta_job *job, const struct ta_cluster_metric *m,
                       const struct ta_job_tally *t, const struct ta_figure_rules *rules,
                       struct ta_arena *arena)
 {
-    struct ta_str footprint = ta_cluster_footprint(m, job->subcluster);
-    struct ta_str energy = ta_cluster_energy(m, job->subcluster);
-    bool has_metric = ta_cluster_has(m, job->subcluster);
     struct ta_job_statistic s = {0};
 
     if (is_known(t, rules)) {
@@ -121,14 +138,7 @@ static int add_metric(struct ta_job *job, const struct ta_cluster_metric *m,
     } else if (!rules->is_compat) {
         return TA_OK;
     }
-    if (has_metric && energy.len) {
-        double kwh = energy_of(job, m, &s, energy, rules);
-        job->energy_footprint.at[job->energy_footprint.n++] = (struct ta_job_number){m->name, kwh};
-        job->energy += kwh;
-    }
-    if (has_metric && is_type(footprint))
-        return add_footprint(job, m->name, footprint, value_of(&s, footprint), arena);
-    return TA_OK;
+    return add_figures(job, m, &s, rules, arena);
 }
 
 /* By key, so that the maps read as the reference's: "a" stands before "a_b", but "a_avg" not always
@@ -156,6 +166,30 @@ int ta_job_set_figures(struct ta_job *job, const struct ta_cluster_metric *const
         return TA_ENOMEM;
     for (size_t i = 0; i < n; i++) {
         int r = add_metric(job, metrics[i], &tallies[i], rules, arena);
+        if (r < 0)
+            return r;
+    }
+    job->energy = ta_round2(job->energy);
+    sort_footprint(&job->footprint);
+    return TA_OK;
+}
+
+int ta_job_set_footprint(struct ta_job *job, const struct ta_cluster *cluster,
+                         struct ta_arena *arena)
+{
+    const struct ta_figure_rules rules = {0};
+    size_t n = job->statistics.n;
+
+    job->footprint.at = ta_arena_get(arena, (n + 1) * sizeof(*job->footprint.at));
+    job->energy_footprint.at = ta_arena_get(arena, (n + 1) * sizeof(*job->energy_footprint.at));
+    job->footprint.n = job->energy_footprint.n = 0;
+    job->energy = 0;
+    if (!job->footprint.at || !job->energy_footprint.at)
+        return TA_ENOMEM;
+    for (size_t i = 0; i < n; i++) {
+        const struct ta_job_statistic *s = &job->statistics.at[i];
+        const struct ta_cluster_metric *m = ta_cluster_metric(cluster, s->metric);
+        int r = m ? add_figures(job, m, s, &rules, arena) : TA_OK;
         if (r < 0)
             return r;
     }

@@ -42,4 +42,9 @@ int ta_job_set_figures(struct ta_job *job, const struct ta_cluster_metric *const
                        const struct ta_job_tally *tallies, size_t n,
                        const struct ta_figure_rules *rules, struct ta_arena *arena);
 
+/* Footprint and energy from the statistics that the job has, for one whose samples are not at hand; what it had is
+ * replaced. Metrics that the cluster does not know are passed over. TA_ENOMEM. */
+int ta_job_set_footprint(struct ta_job *job, const struct ta_cluster *cluster,
+                         struct ta_arena *arena);
+
 #endif

@@ -49,6 +49,31 @@ static const char *const texts[REPO_STATEMENTS] = {
     [REPO_START] = "INSERT INTO job (" JOB_VALUES ", submit_time) VALUES (?1, ?2, ?3, ?4, ?5, ?6, "
                    "?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, "
                    "?23)",
+    /* What waits to be archived, or to be told to the archive, is newer than what the archive has. */
+    [REPO_REBUILD] =
+        "INSERT INTO job (" JOB_VALUES ", submit_time) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, "
+        "?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23) ON CONFLICT "
+        "(job_id, "
+        "cluster, start_time) DO UPDATE SET subcluster = excluded.subcluster, hpc_user = "
+        "excluded.hpc_user, project = excluded.project, cluster_partition = "
+        "excluded.cluster_partition, array_job_id = excluded.array_job_id, duration = "
+        "excluded.duration, walltime = excluded.walltime, job_state = excluded.job_state, "
+        "meta_data "
+        "= excluded.meta_data, resources = excluded.resources, num_nodes = excluded.num_nodes, "
+        "num_hwthreads = excluded.num_hwthreads, num_acc = excluded.num_acc, smt = excluded.smt, "
+        "shared = excluded.shared, monitoring_status = excluded.monitoring_status, energy = "
+        "excluded.energy, energy_footprint = excluded.energy_footprint, footprint = "
+        "excluded.footprint, submit_time = excluded.submit_time WHERE (job.monitoring_status <> 1 "
+        "OR job.job_state = 'running') AND NOT EXISTS (SELECT 1 FROM tarn_edit WHERE tarn_edit.job "
+        "= job.id)",
+    [REPO_ROW_OF] = "SELECT id FROM job WHERE job_id = ?1 AND cluster = ?2 AND start_time = ?3",
+    [REPO_REBUILT] = "INSERT OR IGNORE INTO temp.rebuilt (row) VALUES (?1)",
+    /* A job that is said to be archived, and is not. */
+    [REPO_DELETE_UNBUILT] =
+        "DELETE FROM job WHERE id IN (SELECT id FROM job WHERE monitoring_status = 3 "
+        "AND "
+        "job_state NOT IN ('running', 'pending', 'suspended') AND NOT EXISTS (SELECT 1 FROM "
+        "temp.rebuilt WHERE temp.rebuilt.row = job.id) ORDER BY id LIMIT 1000)",
     [REPO_STOP] = "UPDATE job SET job_state = ?2, duration = ?3 WHERE id = ?1 AND job_state = "
                   "'running'",
     [REPO_EXISTS] = "SELECT 1 FROM job WHERE id = ?1",

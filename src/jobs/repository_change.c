@@ -4,23 +4,19 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { MEMBER_MAX = 16 << 20, JSON_MEMBERS = 4 };
+enum { MEMBER_MAX = 16 << 20, JSON_MEMBERS = REPO_MEMBERS };
 
 /* ---- start -------------------------------------------------------------------------------------- */
-
-/* The members that columns keep as JSON, one after the other in one buffer. */
-struct members {
-    struct ta_buf text;
-    size_t ends[JSON_MEMBERS];
-};
 
 static const enum ta_job_key member_keys[JSON_MEMBERS] = {
     TA_JOB_META_DATA, TA_JOB_RESOURCES, TA_JOB_ENERGY_FOOTPRINT, TA_JOB_FOOTPRINT};
 
-static int write_members(struct members *m, const struct ta_job *job, struct ta_err *err)
+int repo_write_members(struct repo_members *m, struct ta_alloc *alloc, const struct ta_job *job,
+                       struct ta_err *err)
 {
     int e = TA_OK;
 
+    ta_buf_init(&m->text, alloc, MEMBER_MAX);
     for (size_t i = 0; i < JSON_MEMBERS && e >= 0; i++) {
         struct ta_json_writer w;
 
@@ -31,14 +27,14 @@ static int write_members(struct members *m, const struct ta_job *job, struct ta_
     return e < 0 ? ta_fail(err, e, "a job's nodes and metadata are too large") : TA_OK;
 }
 
-static void bind_member(sqlite3_stmt *s, int at, const struct members *m, size_t i)
+static void bind_member(sqlite3_stmt *s, int at, const struct repo_members *m, size_t i)
 {
     size_t begin = i ? m->ends[i - 1] : 0;
 
     repo_bind(s, at, (struct ta_str){m->text.at + begin, m->ends[i] - begin});
 }
 
-static void bind_job(sqlite3_stmt *s, const struct ta_job *job, const struct members *m)
+void repo_bind_job(sqlite3_stmt *s, const struct ta_job *job, const struct repo_members *m)
 {
     const struct ta_str words[] = {job->cluster, job->subcluster};
     int at = 0;
@@ -95,7 +91,7 @@ static int refuse_same(struct ta_repository *r, const struct ta_job *job, int64_
     return e;
 }
 
-static int insert(struct ta_repository *r, const struct ta_job *job, const struct members *m,
+static int insert(struct ta_repository *r, const struct ta_job *job, const struct repo_members *m,
                   int64_t *out_row, struct ta_err *err)
 {
     sqlite3_stmt *s = NULL;
@@ -105,7 +101,7 @@ static int insert(struct ta_repository *r, const struct ta_job *job, const struc
         e = repo_statement(r, REPO_START, &s, err);
     if (e < 0)
         return e;
-    bind_job(s, job, m);
+    repo_bind_job(s, job, m);
     e = repo_finish(r, s, err);
     if (e < 0)
         return e == TA_EEXIST ? TA_EINVAL
@@ -122,14 +118,13 @@ static int insert(struct ta_repository *r, const struct ta_job *job, const struc
 int ta_repository_start(struct ta_repository *r, const struct ta_job *job, int64_t *out_row,
                         struct ta_err *err)
 {
-    struct members m;
+    struct repo_members m;
 
     *out_row = 0;
     if (job->start_time < INT64_MIN + TA_JOB_SAME_S || job->start_time > INT64_MAX - TA_JOB_SAME_S)
         return ta_fail(err, TA_EINVAL, "startTime is out of range");
-    ta_buf_init(&m.text, r->alloc, MEMBER_MAX);
 
-    int e = write_members(&m, job, err);
+    int e = repo_write_members(&m, r->alloc, job, err);
 
     if (e >= 0)
         e = ta_sql_begin(&r->sql, err);

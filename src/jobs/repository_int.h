@@ -12,6 +12,8 @@ enum repo_statement {
     REPO_TAGS,
     REPO_SAME,
     REPO_START,
+    REPO_REBUILD,
+    REPO_ROW_OF,
     REPO_STOP,
     REPO_EXISTS,
     REPO_SET_META,
@@ -22,6 +24,8 @@ enum repo_statement {
     REPO_TAG_MAKE,
     REPO_TAG_FIND,
     REPO_TAG_LINK,
+    REPO_REBUILT,
+    REPO_DELETE_UNBUILT,
     REPO_TAG_UNLINK,
     REPO_TAG_DROP,
     REPO_TAG_DROP_SOME,
@@ -62,6 +66,17 @@ void repo_bind(sqlite3_stmt *s, int at, struct ta_str text);
 struct ta_str repo_text(sqlite3_stmt *s, int column);
 /* Commits after success, else rolls back; returns the first failure. */
 int repo_end(struct ta_repository *r, int result, struct ta_err *err);
+
+/* The members that columns keep as JSON, one after the other in one buffer; its done is due in any case. */
+enum { REPO_MEMBERS = 4 };
+struct repo_members {
+    struct ta_buf text;
+    size_t ends[REPO_MEMBERS];
+};
+int repo_write_members(struct repo_members *m, struct ta_alloc *alloc, const struct ta_job *job,
+                       struct ta_err *err);
+/* Parameters 1 to 23, in the order of REPO_START's columns. */
+void repo_bind_job(sqlite3_stmt *s, const struct ta_job *job, const struct repo_members *m);
 
 int repo_read_row(struct ta_repository *r, sqlite3_stmt *s, const struct ta_job_wish *wish,
                   struct ta_arena *arena, struct ta_job *out, struct ta_err *err);
