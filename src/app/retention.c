@@ -104,6 +104,8 @@ static void close_run(struct run *r, int result)
     if (result >= 0)
         drop_state(r);
     ta_bucket_close(&r->bucket);
+    if (r->sql.db)
+        (void)ta_sql_shrink(&r->sql, NULL); /* what stays free is used again */
     ta_sql_done(&r->sql);
 }
 

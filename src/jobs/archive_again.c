@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { AGAIN_ROWS = 1000 };
+enum { SOME_ROWS = 1000 }; /* of one transaction */
 
 /* ---- again -------------------------------------------------------------------------------------- */
 
@@ -59,7 +59,7 @@ int64_t ta_archive_queue_again_failed(struct ta_archive_queue *q, struct ta_err 
 
         if (r < 0)
             return r;
-        (void)sqlite3_bind_int64(s, 1, AGAIN_ROWS);
+        (void)sqlite3_bind_int64(s, 1, SOME_ROWS);
         n = ta_archive_change(q, s, err);
         all += n > 0 ? n : 0;
     }
@@ -128,15 +128,52 @@ int ta_archive_queue_footprint(struct ta_archive_queue *q, const struct ta_job *
     return r;
 }
 
+/* Some of the rows behind *last, in one transaction; how many, *last being the highest of them. */
+static int64_t some_durations(struct ta_archive_queue *q, int64_t now_s, int64_t *last,
+                              struct ta_err *err)
+{
+    sqlite3_stmt *s = NULL;
+    int64_t n = 0;
+    int r = ta_archive_get(q, TA_ARCHIVE_DURATIONS, &s, err);
+
+    if (r < 0)
+        return r;
+    (void)sqlite3_bind_int64(s, 1, now_s);
+    (void)sqlite3_bind_int64(s, 2, *last);
+    (void)sqlite3_bind_int(s, 3, SOME_ROWS);
+    for (int64_t row; (r = ta_archive_step(q, s, err)) > 0; n++) {
+        row = sqlite3_column_int64(s, 0);
+        *last = row > *last ? row : *last;
+    }
+    ta_archive_end(s);
+    return r < 0 ? r : n;
+}
+
 int ta_archive_queue_durations(struct ta_archive_queue *q, int64_t now_s, struct ta_err *err)
 {
-    int64_t n = ta_archive_change_row(q, TA_ARCHIVE_DURATIONS, now_s, err);
+    int64_t last = INT64_MIN, n;
 
+    do
+        n = some_durations(q, now_s, &last, err);
+    while (n == SOME_ROWS);
     return n < 0 ? (int)n : TA_OK;
 }
 
 int64_t ta_archive_queue_overdue(struct ta_archive_queue *q, int64_t now_s, int64_t grace_s,
                                  struct ta_err *err)
 {
-    return ta_archive_change_row(q, TA_ARCHIVE_OVERDUE, now_s - grace_s, err);
+    int64_t all = 0, n = 1;
+
+    while (n > 0) {
+        sqlite3_stmt *s = NULL;
+        int r = ta_archive_get(q, TA_ARCHIVE_OVERDUE, &s, err);
+
+        if (r < 0)
+            return r;
+        (void)sqlite3_bind_int64(s, 1, now_s - grace_s);
+        (void)sqlite3_bind_int(s, 2, SOME_ROWS);
+        n = ta_archive_change(q, s, err);
+        all += n > 0 ? n : 0;
+    }
+    return n < 0 ? n : all;
 }

@@ -57,10 +57,11 @@ static const char *const texts[TA_ARCHIVE_STATEMENTS] = {
     [TA_ARCHIVE_FOOTPRINT] =
         "UPDATE job SET footprint = ?2 WHERE id = ?1 AND job_state = 'running'",
     [TA_ARCHIVE_DURATIONS] =
-        "UPDATE job SET duration = max(0, ?1 - start_time) WHERE job_state = 'running'",
+        "UPDATE job SET duration = max(0, ?1 - start_time) WHERE id IN (SELECT id FROM job WHERE "
+        "job_state = 'running' AND id > ?2 ORDER BY id LIMIT ?3) RETURNING id",
     [TA_ARCHIVE_OVERDUE] =
-        "UPDATE job SET job_state = 'failed', duration = walltime WHERE job_state = "
-        "'running' AND walltime > 0 AND start_time < ?1 - walltime",
+        "UPDATE job SET job_state = 'failed', duration = walltime WHERE id IN (SELECT id FROM job "
+        "WHERE job_state = 'running' AND walltime > 0 AND start_time < ?1 - walltime LIMIT ?2)",
     [TA_ARCHIVE_NEXT_EDIT] =
         "SELECT job.id, attempts FROM tarn_edit JOIN job ON job.id = tarn_edit.job WHERE "
         "monitoring_status = 3 AND job.id > ?1 AND not_before <= ?2 ORDER BY job.id LIMIT 1",

@@ -103,7 +103,7 @@ int ta_archive_queue_running(struct ta_archive_queue *q, int64_t after, int64_t 
 /* The footprint of a running job; no error when it does not run any more. */
 int ta_archive_queue_footprint(struct ta_archive_queue *q, const struct ta_job *job,
                                struct ta_err *err);
-/* Running jobs have run until now. */
+/* Running jobs have run until now. This and the next in transactions of at most 1,000 jobs. */
 int ta_archive_queue_durations(struct ta_archive_queue *q, int64_t now_s, struct ta_err *err);
 /* Ends the jobs that ran `grace_s` longer than their limit, at the limit, as failed. Returns how many. */
 int64_t ta_archive_queue_overdue(struct ta_archive_queue *q, int64_t now_s, int64_t grace_s,

@@ -329,7 +329,10 @@ static int remove_job(struct ta_backend *b, const struct ta_job_address *job, st
     if (r < 0)
         return r;
     bind_job(s, job);
-    return run(of(b), s, err);
+    r = run(of(b), s, err);
+    if (r >= 0)
+        (void)ta_sql_shrink(&of(b)->sql, NULL); /* what stays free is used again */
+    return r;
 }
 
 /* ---- listing ------------------------------------------------------------------------------------ */

@@ -211,6 +211,8 @@ int64_t ta_repository_delete_before(struct ta_repository *r, int64_t before_s,
         if (gone == 0)
             break;
     }
+    if (n > 0)
+        (void)ta_sql_shrink(&r->sql, NULL); /* what stays free is used again */
     return e < 0 ? e : n;
 }
 

@@ -44,6 +44,15 @@ int ta_sql_fail(struct ta_sql *sql, int result, const char *what, struct ta_err 
                    sql->db ? sqlite3_errmsg(sql->db) : sqlite3_errstr(result));
 }
 
+/* Before the first page is written, or never. In a database that is there it would be a write at each opening. */
+static int choose_vacuum(struct ta_sql *sql, struct ta_err *err)
+{
+    int64_t pages = 0;
+    int e = ta_sql_i64(sql, "PRAGMA page_count", &pages, err);
+
+    return e < 0 || pages ? e : ta_sql_run(sql, "PRAGMA auto_vacuum = INCREMENTAL", err);
+}
+
 int ta_sql_open(struct ta_sql *out, const struct ta_sql_options *options, struct ta_err *err)
 {
     struct ta_sql sql = {0};
@@ -63,7 +72,9 @@ int ta_sql_open(struct ta_sql *out, const struct ta_sql_options *options, struct
                  "PRAGMA temp_store = FILE; PRAGMA cache_size = -%zu; PRAGMA foreign_keys = ON;"
                  "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;",
                  cache / KiB);
-        e = ta_sql_run(&sql, pragmas, err);
+        e = choose_vacuum(&sql, err);
+        if (e >= 0)
+            e = ta_sql_run(&sql, pragmas, err);
     }
     if (e < 0) {
         ta_sql_done(&sql);
@@ -124,4 +135,19 @@ void ta_sql_rollback(struct ta_sql *sql)
     /* Some failures have rolled back already; then there is nothing to end. */
     if (!sqlite3_get_autocommit(sql->db))
         (void)ta_sql_run(sql, "ROLLBACK", NULL);
+}
+
+int ta_sql_shrink(struct ta_sql *sql, struct ta_err *err)
+{
+    enum { INCREMENTAL = 2, KEPT_PAGES = 1024 };
+    int64_t mode = 0, n = 0, before = INT64_MAX;
+    int e = ta_sql_i64(sql, "PRAGMA auto_vacuum", &mode, err);
+
+    while (e >= 0 && mode == INCREMENTAL &&
+           (e = ta_sql_i64(sql, "PRAGMA freelist_count", &n, err)) >= 0 && n > KEPT_PAGES &&
+           n < before) {
+        before = n;
+        e = ta_sql_run(sql, "PRAGMA incremental_vacuum(512)", err);
+    }
+    return e < 0 ? e : TA_OK;
 }

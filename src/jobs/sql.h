@@ -1,7 +1,8 @@
 /* sql.h - one connection to an SQLite database, as the job database wants it.
  *
  * (spec: job-repository 1) WAL, full synchronisation (a commit is durable when it returns), foreign
- * keys enforced, temporary data in files and not in memory, a fixed page cache. What a connection
+ * keys enforced, temporary data in files and not in memory, a fixed page cache; a new
+ * file is one that can shrink. What a connection
  * holds is the cache plus some hundred KiB, whatever the size of the database.
  *
  * A connection belongs to one thread at a time; threads open one each.
@@ -42,6 +43,11 @@ int ta_sql_i64(struct ta_sql *sql, const char *text, int64_t *out, struct ta_err
 int ta_sql_begin(struct ta_sql *sql, struct ta_err *err);
 int ta_sql_commit(struct ta_sql *sql, struct ta_err *err); /* rolls back when it fails */
 void ta_sql_rollback(struct ta_sql *sql);
+
+/* Pages that deletions have left free go back to the file system, in transactions of at most 512 pages, but for
+ * 1,024 that the next rows will use. A database that another program has made keeps them (nothing is done):
+ * only copying it whole would give them back. */
+int ta_sql_shrink(struct ta_sql *sql, struct ta_err *err);
 
 /* The error that an SQLite result stands for, with SQLite's words behind `what`. */
 int ta_sql_fail(struct ta_sql *sql, int result, const char *what, struct ta_err *err);

@@ -375,6 +375,34 @@ static void a_job_beyond_its_limit_is_ended_at_it_and_archived(void **state)
     stop();
 }
 
+static void thousands_of_running_jobs_are_kept_up_to_date_in_several_transactions(void **state)
+{
+    const struct ta_sql_options options = {.path = site.database};
+    struct ta_archive_queue *queue = NULL;
+
+    (void)state;
+    assert_int_equal(
+        ta_sql_run(&site.sql,
+                   "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3001) "
+                   "INSERT INTO job (job_id, cluster, subcluster, start_time, hpc_user, project, "
+                   "duration, walltime, job_state, resources, num_nodes, shared) SELECT i, 'c', "
+                   "'main', i, 'u', 'p', 0, iif(i <= 2000, 100, 90000), iif(i = 5, 'completed', "
+                   "'running'), '[]', 1, 'none' FROM n",
+                   NULL),
+        TA_OK);
+    assert_int_equal(ta_archive_queue_open(&queue, &options, &ta_heap, NULL), TA_OK);
+    assert_int_equal(ta_archive_queue_durations(queue, 10000, NULL), TA_OK);
+    assert_int_equal(archive_site_ask(&site, "SELECT count(*) FROM job WHERE job_state = 'running' "
+                                             "AND duration = 10000 - start_time"),
+                     3000);
+    assert_int_equal(archive_site_ask(&site, "SELECT duration FROM job WHERE job_id = 5"), 0);
+    assert_int_equal(ta_archive_queue_overdue(queue, 10000, 60, NULL), 1999);
+    assert_int_equal(archive_site_ask(&site, "SELECT count(*) FROM job WHERE job_state = 'failed' "
+                                             "AND duration = 100"),
+                     1999);
+    ta_archive_queue_close(queue);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -392,6 +420,7 @@ int main(void)
         TEST(all_that_failed_can_be_tried_again),
         TEST(running_jobs_have_a_duration_and_a_footprint),
         TEST(a_job_beyond_its_limit_is_ended_at_it_and_archived),
+        TEST(thousands_of_running_jobs_are_kept_up_to_date_in_several_transactions),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -65,6 +65,43 @@ static int64_t ask(struct ta_sql *sql, const char *text)
     return v;
 }
 
+static void
+a_new_database_shrinks_after_deletions_and_one_of_another_program_is_left_alone(void **state)
+{
+    static const char fill[] =
+        "CREATE TABLE t (x); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE "
+        "i "
+        "< 5000) INSERT INTO t SELECT randomblob(4000) FROM n; DELETE FROM t WHERE rowid < 5000";
+
+    (void)state;
+    for (int theirs = 0; theirs < 2; theirs++) {
+        const struct ta_sql_options options = {.path = path};
+        struct ta_sql sql = {0};
+        sqlite3 *other = NULL;
+
+        remove_database();
+        if (theirs) {
+            assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
+            assert_int_equal(sqlite3_exec(other, "CREATE TABLE first (x)", NULL, NULL, NULL),
+                             SQLITE_OK);
+            assert_int_equal(sqlite3_close(other), SQLITE_OK);
+        }
+        assert_int_equal(ta_sql_open(&sql, &options, NULL), TA_OK);
+        assert_int_equal(ta_sql_run(&sql, fill, NULL), TA_OK);
+
+        int64_t pages = ask(&sql, "PRAGMA page_count");
+
+        assert_true(ask(&sql, "PRAGMA freelist_count") > 4500);
+        assert_int_equal(ta_sql_shrink(&sql, NULL), TA_OK);
+        assert_int_equal(ask(&sql, "SELECT count(*) FROM t"), 1);
+        assert_true(theirs ? ask(&sql, "PRAGMA page_count") == pages
+                           : ask(&sql, "PRAGMA page_count") < 1100);
+        assert_int_equal(ta_sql_shrink(&sql, NULL), TA_OK); /* nothing more */
+        ta_sql_done(&sql);
+        remove_database();
+    }
+}
+
 static void a_new_file_becomes_a_database_of_the_current_version(void **state)
 {
     struct ta_sql sql = {0};
@@ -335,6 +372,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_new_file_becomes_a_database_of_the_current_version),
+        cmocka_unit_test(
+            a_new_database_shrinks_after_deletions_and_one_of_another_program_is_left_alone),
         cmocka_unit_test(version_10_is_upgraded_only_when_asked),
         cmocka_unit_test(other_versions_and_other_files_are_refused_untouched),
         cmocka_unit_test(a_file_of_other_bytes_is_no_database),
