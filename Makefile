@@ -162,6 +162,10 @@ soak: $(BUILD)/tests/fault/test_vault_powercut $(BUILD)/tests/fault/test_vault_i
 	    tests/e2e/test_archiver.py tests/e2e/test_retention_task.py \
 	    tests/e2e/test_clean_stop.py tests/e2e/test_open_files.py
 	TARN_TROUBLES=200 $(PYTHON) -m pytest -q -s -p no:cacheprovider tests/e2e/test_archive_troubles.py
+	if gateway=$$(tools/versitygw $(BUILD)); then \
+	    TARN_VERSITYGW=$$gateway $(PYTHON) -m pytest -q -s -p no:cacheprovider tests/e2e/test_archive_s3.py \
+	    tests/e2e/test_job_archive_s3.py tests/e2e/test_archive_troubles.py; \
+	else echo "a second S3 server: not run"; fi
 	TARN_ARCHIVE_SERIES=600 $(PYTHON) -m pytest -q -s -p no:cacheprovider tests/e2e/test_archive.py -k memory
 	TARN_TEST_MUTATIONS=0 $(PYTHON) -m pytest -q -s -p no:cacheprovider tests/e2e/test_job_schemas.py
 	TARN_LIST_JOBS=100000 $(PYTHON) -m pytest -q -s -p no:cacheprovider tests/e2e/test_job_lists.py

@@ -1,4 +1,7 @@
-"""tarn archive to a bucket, on a server that verifies signatures (moto), and one that dies."""
+"""tarn archive to a bucket, on a server that verifies signatures, and one that dies.
+
+The server is moto; with $TARN_VERSITYGW it is that one (make soak, where Go is there).
+"""
 import contextlib
 import json
 import os
@@ -8,6 +11,7 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -33,38 +37,77 @@ def free_port():
         return s.getsockname()[1]
 
 
-class Server:
-    """moto with checked signatures: its first four actions need none, and make the user."""
+class S3Server:
+    """A server on loopback that verifies signatures, and a client of it; the bucket `metrics` is there."""
 
     def __init__(self):
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        env = {**os.environ, "INITIAL_NO_AUTH_ACTION_COUNT": "4"}
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)],
-            env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )
+        self.known = {"endpoint_url": self.url, "region_name": "us-east-1"}
+        self.start()
         until = time.monotonic() + 60
         while True:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
                 break
             assert time.monotonic() < until, "the S3 server does not come up"
             time.sleep(0.1)
-        guess = {"endpoint_url": self.url, "region_name": "us-east-1"}
-        none = {"aws_access_key_id": "none", "aws_secret_access_key": "none"}
-        iam = boto3.client("iam", **guess, **none)
-        iam.create_user(UserName="tarn")
-        key = iam.create_access_key(UserName="tarn")["AccessKey"]
-        iam.put_user_policy(UserName="tarn", PolicyName="all", PolicyDocument=POLICY)
-        self.access, self.secret = key["AccessKeyId"], key["SecretAccessKey"]
-        self.s3 = boto3.client("s3", **guess, aws_access_key_id=self.access, aws_secret_access_key=self.secret)
+        self.access, self.secret = self.make_key()
+        self.s3 = self.client(self.secret)
         self.s3.create_bucket(Bucket="metrics")
         with pytest.raises(Exception, match="InvalidAccessKeyId|SignatureDoesNotMatch|403"):
-            boto3.client("s3", **guess, aws_access_key_id=self.access, aws_secret_access_key="wrong").list_buckets()
+            self.client("wrong").list_buckets()
+
+    def client(self, secret):
+        return boto3.client("s3", **self.known, aws_access_key_id=self.access, aws_secret_access_key=secret)
 
     def stop(self):
         self.process.kill()
         self.process.wait()
+
+
+class Moto(S3Server):
+    """moto with checked signatures: its first four actions need none, and make the user."""
+
+    def start(self):
+        env = {**os.environ, "INITIAL_NO_AUTH_ACTION_COUNT": "4"}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)],
+            env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )
+
+    def make_key(self):
+        none = {"aws_access_key_id": "none", "aws_secret_access_key": "none"}
+        iam = boto3.client("iam", **self.known, **none)
+        iam.create_user(UserName="tarn")
+        key = iam.create_access_key(UserName="tarn")["AccessKey"]
+        iam.put_user_policy(UserName="tarn", PolicyName="all", PolicyDocument=POLICY)
+        return key["AccessKeyId"], key["SecretAccessKey"]
+
+
+class Versity(S3Server):
+    """versitygw over a directory; $TARN_VERSITYGW is the program (tools/versitygw builds it)."""
+
+    def start(self):
+        self.directory = tempfile.TemporaryDirectory()
+        self.key = "tarn", os.urandom(16).hex()
+        for name in "buckets", "meta":
+            os.mkdir(f"{self.directory.name}/{name}")
+        env = {**os.environ, "ROOT_ACCESS_KEY": self.key[0], "ROOT_SECRET_KEY": self.key[1]}
+        self.process = subprocess.Popen(
+            [os.environ["TARN_VERSITYGW"], "--port", f"127.0.0.1:{self.port}", "--quiet", "posix",
+             "--sidecar", f"{self.directory.name}/meta", f"{self.directory.name}/buckets"],
+            env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )
+
+    def make_key(self):
+        return self.key
+
+    def stop(self):
+        super().stop()
+        self.directory.cleanup()
+
+
+Server = Versity if os.environ.get("TARN_VERSITYGW") else Moto
 
 
 @pytest.fixture(scope="module")
