@@ -67,8 +67,8 @@ MUTANTS = [
            "if (crc != sums[i] && !mend(", "if (crc != sums[i] && !sums && !mend(",
            "tests/fault/test_checkpoint_damage"),
     Mutant("reference-log-checksum-ignored", "src/persist/ref_wal.c",
-           "if (ta_get_u32(p + HEAD + payload) != crc32(0, p + HEAD, (uInt)payload) ||",
-           "if (ta_get_u32(p + HEAD + payload) == 1u + crc32(0, p + HEAD, (uInt)payload) ||",
+           "if (ta_get_u32(p + HEAD + payload) != ta_crc32(p + HEAD, payload) ||",
+           "if (ta_get_u32(p + HEAD + payload) == 1u + ta_crc32(p + HEAD, payload) ||",
            "tests/unit/test_ref_wal"),
     # ---- what the log holds goes too early
     Mutant("log-dropped-at-the-cut", "src/persist/vault.c",

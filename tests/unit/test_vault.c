@@ -116,6 +116,51 @@ static void what_only_the_log_has_gets_into_a_file_however_old_it_is(void **stat
     }
 }
 
+/* A file stands where the directory of the second host must be. */
+static void block_host(struct ta_vfs_mem *disk)
+{
+    struct ta_file *f = NULL;
+
+    assert_int_equal(ta_mkdir_all(&disk->vfs, "root/c", 0755, NULL), TA_OK);
+    assert_int_equal(
+        ta_open(&disk->vfs, "root/c/n2", TA_OPEN_WRITE | TA_OPEN_CREATE, 0644, &f, NULL), TA_OK);
+    assert_int_equal(ta_close(&f, NULL), TA_OK);
+}
+
+static void a_host_that_cannot_be_written_keeps_its_log_until_it_can(void **state)
+{
+    struct ta_vfs_mem disk;
+    struct life_model *m;
+    struct life l;
+
+    (void)state;
+    life_begin(&l, &disk, &m);
+    for (int is_healed = 0; is_healed < 2; is_healed++) {
+        assert_int_equal(life_open(&l, NULL), TA_OK);
+        for (unsigned k = 0; k < 9; k++)
+            assert_int_equal(
+                life_write(&l, m, k % LIFE_HOSTS, 0, LIFE_COLUMNS, (unsigned)is_healed * 9 + k),
+                TA_OK);
+        block_host(&disk);
+        /* Others are written, and twice: neither run may let go of what the blocked host has. */
+        assert_true(life_checkpoint(&l, TA_CHECKPOINT_ALL, NULL) < 0);
+        assert_true(life_checkpoint(&l, TA_CHECKPOINT_ALL, NULL) < 0);
+        if (is_healed) {
+            assert_int_equal(disk.vfs.unlink(&disk.vfs, "root/c/n2", NULL), TA_OK);
+            assert_int_equal(life_checkpoint(&l, TA_CHECKPOINT_ALL, NULL), TA_OK);
+        }
+        life_drop(&l); /* the next start moves the file out of the way */
+        assert_int_equal(life_open(&l, NULL), TA_OK);
+        life_compare(&l, m);
+        assert_int_equal(m->lost + m->wrong, 0);
+        const struct ta_recover_report *report = ta_recover_report(l.vault.recover);
+        assert_int_equal(report->kind[TA_RECOVER_LOG].samples > 0, !is_healed);
+        life_drop(&l);
+    }
+    ta_vfs_mem_done(&disk);
+    free(m);
+}
+
 static void no_checkpoint_is_taken_before_everything_is_loaded(void **state)
 {
     struct ta_vfs_mem disk;
@@ -247,6 +292,7 @@ int main(void)
         cmocka_unit_test(writes_while_loading_win_over_what_is_loaded),
         cmocka_unit_test(a_clock_that_steps_back_and_forth_loses_nothing),
         cmocka_unit_test(what_only_the_log_has_gets_into_a_file_however_old_it_is),
+        cmocka_unit_test(a_host_that_cannot_be_written_keeps_its_log_until_it_can),
         cmocka_unit_test(no_checkpoint_is_taken_before_everything_is_loaded),
         cmocka_unit_test(any_flipped_bit_of_the_log_costs_at_most_its_record),
         cmocka_unit_test(a_log_whose_checksums_are_ignored_is_noticed),
