@@ -274,7 +274,7 @@ static int walk(struct job_run *r, const char *address, bool may_be_old, visit_f
     ta_archive_work_init(&r->work, &r->spool, &ta_heap);
     const struct ta_job_walk all = {
         .cluster = r->v.cluster, .stop = &stop_requested, .visit = visit, .data = r};
-    return e < 0 ? e : ta_job_archive_walk(&r->archive, &all, err);
+    return e < 0 ? e : ta_job_archive_walk(r->archive.backend, &all, err);
 }
 
 static int end(struct job_run *r, int result, struct ta_err *err)

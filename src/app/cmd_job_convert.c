@@ -1,12 +1,14 @@
 /* cmd_job_convert.c - `tarn job-archive convert|import`: jobs from one archive, or Parquet files, to another.
  *
- * Documents are copied as they are (ta_archive_copy) and compared with what can be read back. The source is
- * never changed. What is there already is passed over, so a run that was broken off is begun again.
+ * convert changes the form and keeps every byte of the documents; import writes them anew, as the reference's import
+ * does (backend_reencoded.h); flags ask for the other. What was stored is compared with what can be read back. The
+ * source is never changed. What is there already is passed over, so a run that was broken off is begun again.
  */
 #include "app/command.h"
 #include "app/job_parquet_dir.h"
 #include "io/json_write.h"
 #include "jobs/archive_check.h"
+#include "jobs/backend_reencoded.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -19,7 +21,7 @@ enum { RULES_MAX = 64 * 1024 };
 struct values {
     const char *cluster;
     uint64_t file_bytes;
-    bool overwrite, json, quiet, strict;
+    bool overwrite, json, quiet, strict, reencode, as_is;
 };
 
 #define AT(member) offsetof(struct values, member)
@@ -49,9 +51,17 @@ static const struct ta_option convert_rows[] = {
      .arg = "SIZE",
      .default_ = "512MiB",
      .help = "rows, unpacked, in one Parquet file"},
+    {.name = "reencode",
+     .kind = TA_OPT_SWITCH,
+     .offset = AT(reencode),
+     .help = "write documents anew, as ClusterCockpit's import does"},
 };
 static const struct ta_option import_rows[] = {
     SHARED_ROWS,
+    {.name = "as-is",
+     .kind = TA_OPT_SWITCH,
+     .offset = AT(as_is),
+     .help = "copy documents byte by byte"},
     {.name = "strict",
      .kind = TA_OPT_SWITCH,
      .offset = AT(strict),
@@ -72,6 +82,8 @@ struct copying {
     struct values v;
     struct ta_job_convert convert;
     struct ta_job_archive from, to;
+    struct ta_backend *read;      /* what is copied: from.backend, or the same written anew */
+    struct ta_backend *reencoded; /* NULL: documents stay as they are */
     struct ta_data_spool spool;
     struct ta_archive_work work;
     struct ta_buf rules;
@@ -135,7 +147,7 @@ static int copy_job(void *data, const struct ta_job_address *job, struct ta_err 
     else if (r == 0 && c->v.strict)
         r = hold_job(c, job, &why);
     if (r == 0)
-        r = ta_archive_copy(&c->work, c->from.backend, c->to.backend, job, c->v.overwrite, &why);
+        r = ta_archive_copy(&c->work, c->read, c->to.backend, job, c->v.overwrite, &why);
     return ta_job_convert_told(&c->convert, job, r, &why, err);
 }
 
@@ -145,13 +157,13 @@ static int copy_configurations(struct copying *c, struct ta_err *err)
     struct ta_arena arena;
 
     ta_arena_init(&arena, &ta_heap, 1 * MiB);
-    int r = ta_backend_clusters(c->from.backend, &arena, &names, err);
+    int r = ta_backend_clusters(c->read, &arena, &names, err);
     for (size_t i = 0; r >= 0 && i < names.n; i++) {
         struct ta_err why = {0};
 
         if (c->v.cluster && !ta_str_is(names.at[i], c->v.cluster))
             continue;
-        r = ta_backend_read_cluster(c->from.backend, names.at[i], &c->work.other, &why);
+        r = ta_backend_read_cluster(c->read, names.at[i], &c->work.other, &why);
         if (r == TA_ENOTFOUND)
             r = TA_OK;
         else if (r < 0)
@@ -169,6 +181,19 @@ static bool is_parquet(const char *address)
     return strncmp(address, "parquet:", 8) == 0;
 }
 
+static int reencode(struct copying *c, struct ta_err *err)
+{
+    char path[256];
+    int r = ta_job_archive_temporary(path, sizeof(path), "reencode", 0, err);
+
+    if (r >= 0)
+        r = ta_backend_open_reencoded(&c->reencoded, c->from.backend, &ta_vfs_posix, path, &ta_heap,
+                                      err);
+    if (r >= 0)
+        c->read = c->reencoded;
+    return r;
+}
+
 static int copy_all(struct copying *c, const char *from, const char *to, struct ta_err *err)
 {
     int r = TA_OK;
@@ -178,16 +203,19 @@ static int copy_all(struct copying *c, const char *from, const char *to, struct 
     if (r >= 0 && !is_parquet(to))
         r = ta_job_archive_open(&c->to, to, 2, &(struct ta_backend_options){.may_create = true},
                                 err);
+    c->read = c->from.backend;
+    if (r >= 0 && c->v.reencode)
+        r = reencode(c, err);
     if (r < 0)
         return r;
     if (is_parquet(to))
-        return ta_job_archive_to_parquet(&c->convert, &c->from, to + 8, err);
+        return ta_job_archive_to_parquet(&c->convert, c->read, to + 8, err);
     if (is_parquet(from))
         return ta_job_archive_from_parquet(&c->convert, from + 8, &c->to, err);
     r = copy_configurations(c, err);
     const struct ta_job_walk all = {
         .cluster = c->v.cluster, .stop = &stop_requested, .visit = copy_job, .data = c};
-    return r < 0 ? r : ta_job_archive_walk(&c->from, &all, err);
+    return r < 0 ? r : ta_job_archive_walk(c->read, &all, err);
 }
 
 static void print_result(const struct copying *c)
@@ -236,6 +264,7 @@ static int copy(const struct ta_command *self, struct copying *c, const char *fr
     ta_archive_work_done(&c->work);
     ta_buf_done(&c->rules);
     ta_data_spool_done(&c->spool);
+    ta_backend_close(c->reencoded);
     ta_job_archive_close(&c->from);
     ta_job_archive_close(&c->to);
     if (c->is_shown)
@@ -259,10 +288,14 @@ static int run(const struct ta_command *self, int argc, char **argv, bool takes_
         return ta_command_usage(self, "expected SOURCE and TARGET");
     const char *from = operands.word[0];
     const char *to = operands.word[1];
+    if (!takes_parquet)
+        c.v.reencode = !c.v.as_is;
     if (!takes_parquet && (is_parquet(from) || is_parquet(to)))
         return ta_command_usage(self, "Parquet files are for 'tarn job-archive convert'");
     if (is_parquet(from) && is_parquet(to))
         return ta_command_usage(self, "SOURCE and TARGET are both Parquet files");
+    if (is_parquet(from) && c.v.reencode)
+        return ta_command_usage(self, "Parquet files have no documents to write anew: --reencode");
     if (strcmp(from, to) == 0)
         return ta_command_usage(self, "SOURCE and TARGET are the same");
     return copy(self, &c, from, to);
@@ -292,7 +325,8 @@ const struct ta_command ta_cmd_job_archive_import = {
     .name = "job-archive import",
     .operands = "SOURCE TARGET",
     .summary = "copy the jobs of one job archive into another one",
-    .notes = ADDRESS ".\nJobs that the target has are passed over.\n",
+    .notes = ADDRESS
+    ".\nDocuments are written anew, with two decimals. Jobs that the target has are passed over.\n",
     .options = &import_options,
     .run = run_import,
 };

@@ -209,7 +209,7 @@ static int validate(struct judging *g, const char *address, struct ta_err *err)
     ta_buf_init(&g->line, &ta_heap, LINE_MAX_BYTES);
     ta_archive_work_init(&g->work, &g->spool, &ta_heap);
     if (r >= 0)
-        r = ta_job_archive_walk(&g->archive, &all, err);
+        r = ta_job_archive_walk(g->archive.backend, &all, err);
     ta_archive_work_done(&g->work);
     ta_data_spool_done(&g->spool);
     if (r >= 0)

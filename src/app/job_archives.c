@@ -83,15 +83,15 @@ void ta_job_archive_close(struct ta_job_archive *a)
     a->backend = NULL;
 }
 
-static int walk_cluster(struct ta_job_archive *a, struct ta_str cluster,
-                        const struct ta_job_walk *walk, struct ta_err *err)
+static int walk_cluster(struct ta_backend *b, struct ta_str cluster, const struct ta_job_walk *walk,
+                        struct ta_err *err)
 {
     struct ta_backend_cursor *cursor;
     struct ta_job_address job;
     int r = walk->enter ? walk->enter(walk->data, cluster, err) : TA_OK;
 
     if (r >= 0)
-        r = ta_backend_list(a->backend, cluster, &cursor, err);
+        r = ta_backend_list(b, cluster, &cursor, err);
     if (r < 0)
         return r;
     while ((r = cursor->next(cursor, &job, err)) > 0) {
@@ -106,19 +106,18 @@ static int walk_cluster(struct ta_job_archive *a, struct ta_str cluster,
     return r;
 }
 
-int ta_job_archive_walk(struct ta_job_archive *a, const struct ta_job_walk *walk,
-                        struct ta_err *err)
+int ta_job_archive_walk(struct ta_backend *b, const struct ta_job_walk *walk, struct ta_err *err)
 {
     struct ta_str_list names = {0};
     struct ta_arena arena;
     int r = TA_OK;
 
     if (walk->cluster)
-        return walk_cluster(a, ta_str(walk->cluster), walk, err);
+        return walk_cluster(b, ta_str(walk->cluster), walk, err);
     ta_arena_init(&arena, &ta_heap, NAMES_MAX);
-    r = ta_backend_clusters(a->backend, &arena, &names, err);
+    r = ta_backend_clusters(b, &arena, &names, err);
     for (size_t i = 0; r >= 0 && i < names.n; i++)
-        r = walk_cluster(a, names.at[i], walk, err);
+        r = walk_cluster(b, names.at[i], walk, err);
     ta_arena_done(&arena);
     return r < 0 ? r : TA_OK;
 }

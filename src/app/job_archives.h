@@ -34,8 +34,7 @@ struct ta_job_walk {
     void *data;
     int (*enter)(void *data, struct ta_str cluster, struct ta_err *err);
 };
-int ta_job_archive_walk(struct ta_job_archive *a, const struct ta_job_walk *walk,
-                        struct ta_err *err);
+int ta_job_archive_walk(struct ta_backend *b, const struct ta_job_walk *walk, struct ta_err *err);
 
 /* A path in $TMPDIR, else /tmp, that no other process has. */
 int ta_job_archive_temporary(char *out, size_t room, const char *what, unsigned number,

@@ -140,8 +140,8 @@ static int export_job(void *data, const struct ta_job_address *job, struct ta_er
     return ta_job_convert_told(e->c, job, r, &why, err);
 }
 
-static int export_cluster(struct exporting *e, struct ta_job_archive *from, struct ta_str cluster,
-                          const char *dir, struct ta_err *err)
+static int export_cluster(struct exporting *e, struct ta_str cluster, const char *dir,
+                          struct ta_err *err)
 {
     char name[TA_BACKEND_NAME_MAX + 1];
     struct ta_err why = {0};
@@ -155,7 +155,7 @@ static int export_cluster(struct exporting *e, struct ta_job_archive *from, stru
     e->number = 0;
     if (r >= 0)
         r = ta_job_archive_walk(
-            from,
+            e->from,
             &(struct ta_job_walk){
                 .cluster = name, .stop = e->c->stop, .visit = export_job, .data = e},
             err);
@@ -166,8 +166,8 @@ static int export_cluster(struct exporting *e, struct ta_job_archive *from, stru
     return r;
 }
 
-int ta_job_archive_to_parquet(struct ta_job_convert *c, struct ta_job_archive *from,
-                              const char *dir, struct ta_err *err)
+int ta_job_archive_to_parquet(struct ta_job_convert *c, struct ta_backend *from, const char *dir,
+                              struct ta_err *err)
 {
     struct ta_arc_place_dir place;
     struct ta_str_list names = {0};
@@ -186,7 +186,7 @@ int ta_job_archive_to_parquet(struct ta_job_convert *c, struct ta_job_archive *f
     (void)strftime(date, sizeof(date), "%Y-%m-%d", &day);
     ta_arc_place_dir_init(&place, &ta_vfs_posix, dir, 0750);
     struct exporting e = {.c = c,
-                          .from = from->backend,
+                          .from = from,
                           .conf = {.vfs = &ta_vfs_posix,
                                    .alloc = &ta_heap,
                                    .place = &place.place,
@@ -194,10 +194,10 @@ int ta_job_archive_to_parquet(struct ta_job_convert *c, struct ta_job_archive *f
                                    .date = date,
                                    .file_bytes = c->file_bytes}};
     ta_arena_init(&arena, &ta_heap, ARENA_MAX);
-    r = ta_backend_clusters(from->backend, &arena, &names, err);
+    r = ta_backend_clusters(from, &arena, &names, err);
     for (size_t i = 0; r >= 0 && i < names.n; i++)
         if (!c->cluster || ta_str_is(names.at[i], c->cluster))
-            r = export_cluster(&e, from, names.at[i], dir, err);
+            r = export_cluster(&e, names.at[i], dir, err);
     ta_arena_done(&arena);
     (void)ta_vfs_posix.rmdir(&ta_vfs_posix, state, NULL); /* stays when something is in it */
     return r < 0 ? r : TA_OK;

@@ -22,8 +22,8 @@ struct ta_job_convert {
 };
 
 /* Both: a job that fails is told and counted, and the others go on; < 0 when nothing can. */
-int ta_job_archive_to_parquet(struct ta_job_convert *c, struct ta_job_archive *from,
-                              const char *dir, struct ta_err *err);
+int ta_job_archive_to_parquet(struct ta_job_convert *c, struct ta_backend *from, const char *dir,
+                              struct ta_err *err);
 int ta_job_archive_from_parquet(struct ta_job_convert *c, const char *dir,
                                 struct ta_job_archive *to, struct ta_err *err);
 

@@ -93,7 +93,7 @@ static int rebuild(struct rebuilding *b, struct ta_err *err)
     int r = ta_rebuild_begin(&b->rebuild, b->repository, err);
 
     if (r >= 0)
-        r = ta_job_archive_walk(&b->archive, &all, err);
+        r = ta_job_archive_walk(b->archive.backend, &all, err);
     if (r < 0 || b->out->failed) {
         int kept = ta_rebuild_abort(&b->rebuild, r < 0 ? NULL : err);
         return r < 0 ? r : kept;

@@ -1,7 +1,6 @@
 /* archive_check.c - see archive_check.h. */
 #include "jobs/archive_check.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 
 #include "io/gzip.h"
@@ -30,13 +29,10 @@ int ta_archive_check(struct ta_archive_work *w, struct ta_backend *b,
     struct ta_job job;
     int r = ta_archive_read(w, b, address, &job, err);
 
+    if (r >= 0)
+        r = ta_archive_is_of(&job, address, err);
     if (r < 0)
         return r;
-    if (job.job_id != address->job_id || job.start_time != address->start_time ||
-        !ta_str_eq(job.cluster, address->cluster))
-        return ta_fail(err, TA_EFORMAT,
-                       "metadata: they are of job %" PRId64 " of %.*s that began at %" PRId64,
-                       job.job_id, TA_STR_FMT(job.cluster), job.start_time);
     r = ta_backend_open_data(b, address, &data, err);
     if (r < 0)
         return r;

@@ -67,6 +67,17 @@ int ta_archive_read(struct ta_archive_work *w, struct ta_backend *b,
     return r < 0 ? ta_fail_context(err, r, "metadata: ") : r;
 }
 
+int ta_archive_is_of(const struct ta_job *job, const struct ta_job_address *address,
+                     struct ta_err *err)
+{
+    if (job->job_id == address->job_id && job->start_time == address->start_time &&
+        ta_str_eq(job->cluster, address->cluster))
+        return TA_OK;
+    return ta_fail(err, TA_EFORMAT,
+                   "metadata: they are of job %" PRId64 " of %.*s that began at %" PRId64,
+                   job->job_id, TA_STR_FMT(job->cluster), job->start_time);
+}
+
 /* ---- copying ------------------------------------------------------------------------------------ */
 
 /* What was stored is what was put: w->meta and the data with this tally. */

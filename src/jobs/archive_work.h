@@ -28,6 +28,10 @@ void ta_archive_work_done(struct ta_archive_work *w);
 int ta_archive_read(struct ta_archive_work *w, struct ta_backend *b,
                     const struct ta_job_address *job, struct ta_job *out, struct ta_err *err);
 
+/* TA_EFORMAT: the metadata are of another job than the address says. */
+int ta_archive_is_of(const struct ta_job *job, const struct ta_job_address *address,
+                     struct ta_err *err);
+
 /* Copies a job's documents as they are, but that data of more than 2,000 bytes are stored compressed. Then
  * both are read back and compared: TA_EIO when they differ. `to` never is `from`. TA_EEXIST as in
  * ta_backend_put. */

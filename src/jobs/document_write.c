@@ -80,17 +80,17 @@ int ta_document_metric_end(struct ta_document_writer *w, struct ta_err *err)
 static void put_names(struct ta_document_writer *w)
 {
     ta_json_member_str(&w->json, "name", w->metric);
-    ta_json_member_z(&w->json, "scope", w->scope);
+    ta_json_member_str(&w->json, "scope", w->scope);
 }
 
-int ta_document_scope(struct ta_document_writer *w, const char *name, struct ta_err *err)
+int ta_document_scope(struct ta_document_writer *w, struct ta_str name, struct ta_err *err)
 {
     w->scope = name;
     if (w->form != TA_DOCUMENT_TREE)
         ta_json_put_object(&w->json);
     if (w->form == TA_DOCUMENT_LABELLED)
         put_names(w);
-    ta_json_put_key(&w->json, w->form == TA_DOCUMENT_TREE ? name : "metric");
+    ta_json_put_key_str(&w->json, w->form == TA_DOCUMENT_TREE ? name : TA_STR("metric"));
     ta_json_put_object(&w->json);
     return step(w, err);
 }
@@ -115,13 +115,6 @@ int ta_document_statistics(struct ta_document_writer *w, struct ta_err *err)
     return step(w, err);
 }
 
-int ta_document_statistic_null(struct ta_document_writer *w, const char *name, struct ta_err *err)
-{
-    ta_json_put_key(&w->json, name);
-    ta_json_put_null(&w->json);
-    return step(w, err);
-}
-
 int ta_document_percentiles(struct ta_document_writer *w, struct ta_err *err)
 {
     ta_json_put_key(&w->json, "percentiles");
@@ -135,9 +128,16 @@ int ta_document_percentiles_end(struct ta_document_writer *w, struct ta_err *err
     return step(w, err);
 }
 
-int ta_document_statistic(struct ta_document_writer *w, const char *name, struct ta_err *err)
+int ta_document_statistic_null(struct ta_document_writer *w, struct ta_str name, struct ta_err *err)
 {
-    ta_json_put_key(&w->json, name);
+    ta_json_put_key_str(&w->json, name);
+    ta_json_put_null(&w->json);
+    return step(w, err);
+}
+
+int ta_document_statistic(struct ta_document_writer *w, struct ta_str name, struct ta_err *err)
+{
+    ta_json_put_key_str(&w->json, name);
     ta_json_put_array(&w->json);
     return step(w, err);
 }

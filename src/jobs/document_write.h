@@ -33,7 +33,7 @@ struct ta_document_writer {
     enum ta_document_form form;
     bool is_part;         /* something of the caller's goes on behind it: no line feed at the end */
     struct ta_str metric; /* open; the caller's */
-    const char *scope;
+    struct ta_str scope;
     struct ta_buf buf;
     struct ta_json_writer json;
     bool is_series;   /* values are of a series: as binary32 */
@@ -51,15 +51,16 @@ void ta_document_done(struct ta_document_writer *w); /* fine on a zeroed struct 
  * metric is borrowed to the end of the metric. */
 int ta_document_metric(struct ta_document_writer *w, struct ta_str name, struct ta_err *err);
 int ta_document_metric_end(struct ta_document_writer *w, struct ta_err *err);
-int ta_document_scope(struct ta_document_writer *w, const char *name, struct ta_err *err);
+int ta_document_scope(struct ta_document_writer *w, struct ta_str name, struct ta_err *err);
 int ta_document_scope_end(struct ta_document_writer *w, int64_t timestep_s, struct ta_err *err);
-/* Before the unit: statistics, one array after the other, each with its values; percentiles in an object of
- * their own. */
+/* Before the unit: statistics, one array after the other, each with its values. The reference's order is
+ * percentiles (if there are any), mean, median, min, max; one that is not known is none. */
 int ta_document_statistics(struct ta_document_writer *w, struct ta_err *err);
-int ta_document_statistic_null(struct ta_document_writer *w, const char *name, struct ta_err *err);
 int ta_document_percentiles(struct ta_document_writer *w, struct ta_err *err);
 int ta_document_percentiles_end(struct ta_document_writer *w, struct ta_err *err);
-int ta_document_statistic(struct ta_document_writer *w, const char *name, struct ta_err *err);
+int ta_document_statistic(struct ta_document_writer *w, struct ta_str name, struct ta_err *err);
+int ta_document_statistic_null(struct ta_document_writer *w, struct ta_str name,
+                               struct ta_err *err);
 int ta_document_statistic_end(struct ta_document_writer *w, struct ta_err *err);
 int ta_document_statistics_end(struct ta_document_writer *w, struct ta_err *err);
 /* Begins the list of series, too. */

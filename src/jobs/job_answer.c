@@ -180,8 +180,8 @@ static int copy_statistic(struct archived *a, const struct ta_data_statistic *s,
                           struct ta_document_writer *w, struct ta_err *err)
 {
     if (s->is_null)
-        return ta_document_statistic_null(w, s->name, err);
-    int r = ta_document_statistic(w, s->name, err);
+        return ta_document_statistic_null(w, ta_str(s->name), err);
+    int r = ta_document_statistic(w, ta_str(s->name), err);
     if (r >= 0)
         r = copy_values(a, s->n, w, err);
     return r < 0 ? r : ta_document_statistic_end(w, err);

@@ -75,11 +75,11 @@ static int write_statistics(struct part *p, enum ta_scope scope, const struct ta
         return r;
     r = ta_document_statistics(p->w, err);
     if (r >= 0)
-        r = ta_document_statistic_null(p->w, "mean", err);
+        r = ta_document_statistic_null(p->w, TA_STR("mean"), err);
     for (size_t i = 0; r >= 0 && i < TA_COUNT(order); i++) {
         int64_t n = 0;
 
-        r = ta_document_statistic(p->w, names[order[i]], err);
+        r = ta_document_statistic(p->w, ta_str(names[order[i]]), err);
         for (size_t at = 0; r >= 0; at += (size_t)n) {
             n = ta_stat_series_read(&s, order[i], at, WINDOW, &v, err);
             if (n <= 0) {
@@ -116,7 +116,7 @@ static int write_scope(struct part *p, enum ta_scope scope, const struct ta_surv
 {
     struct ta_job_source *src = p->d->source;
     struct ta_job_series one;
-    int r = ta_document_scope(p->w, ta_scope_name(scope), err);
+    int r = ta_document_scope(p->w, ta_str(ta_scope_name(scope)), err);
 
     if (r >= 0)
         r = give_statistics(p, scope, survey, err);
@@ -194,7 +194,7 @@ static int write_sums(struct part *p, enum ta_scope from, const struct ta_survey
     struct ta_job_source *src = p->d->source;
     struct node_sum sum = {.cap = survey->longest};
     struct ta_job_series one;
-    int r = ta_document_scope(p->w, ta_scope_name(TA_SCOPE_NODE), err);
+    int r = ta_document_scope(p->w, ta_str(ta_scope_name(TA_SCOPE_NODE)), err);
 
     sum.v = ta_alloc(p->d->alloc, (sum.cap + 1) * sizeof(double));
     if (!sum.v)

@@ -26,4 +26,7 @@ struct job_key {
 
 extern const struct job_key ta_job_keys[TA_JOB_KEYS];
 
+/* Archives of version 1 have units as one word: how many of its bytes are the prefix, 0 or 1. */
+size_t ta_job_unit_prefix(struct ta_str word);
+
 #endif

@@ -225,17 +225,23 @@ static int read_node(struct reading *r, const struct ta_json_token *first, struc
     return n < 0 ? n : TA_OK;
 }
 
-/* Archives of version 1 have units as one word: a prefix, if the rest is a base, and the base. */
-static int split_unit(struct reading *r, struct ta_str word, struct ta_job_statistic *s)
+/* The first letter, if the rest is a base. */
+size_t ta_job_unit_prefix(struct ta_str word)
 {
     static const char *const bases[] = {"B", "F", "B/s", "F/s", "Flops/s", "Hz", "W", "J"};
+
+    if (word.len < 2 || !memchr("KMGTPE", word.at[0], 6))
+        return 0;
     const struct ta_str rest = {word.at + 1, word.len - 1};
-    size_t prefix = 0;
-
-    for (size_t i = 0; word.len > 1 && strchr("KMGTPE", word.at[0]) && i < TA_COUNT(bases); i++)
+    for (size_t i = 0; i < TA_COUNT(bases); i++)
         if (ta_str_is(rest, bases[i]))
-            prefix = 1;
+            return 1;
+    return 0;
+}
 
+static int split_unit(struct reading *r, struct ta_str word, struct ta_job_statistic *s)
+{
+    size_t prefix = ta_job_unit_prefix(word);
     int e = copy(r, (struct ta_str){word.at + prefix, word.len - prefix}, &s->base);
 
     return e < 0 || !prefix ? e : copy(r, (struct ta_str){word.at, 1}, &s->prefix);

@@ -109,7 +109,7 @@ def test_a_second_run_passes_over_what_is_there_unless_told_to_overwrite(archive
     to = tmp_path / "to"
     run("import", archive, to)
     job = next(to.glob("alex/*/*/*"))
-    (job / "meta.json").write_text((job / "meta.json").read_text().replace('"u<&>"', '"other"'))
+    (job / "meta.json").write_text((job / "meta.json").read_text().replace('"project":"p"', '"project":"other"'))
     r = run("import", archive, to)
     assert r.stdout == "0 jobs copied, 3 there before, 0 failed\n"
     assert "other" in (job / "meta.json").read_text()

@@ -197,8 +197,8 @@ def test_a_strict_import_takes_what_keeps_the_rules_and_says_why_it_refuses_the_
     place(root, 2, {**rules.valid_meta("fritz", 2, 1700000000), "shared": "no", "numNodes": 0}, rules.valid_data())
 
     def strict_import():
-        return subprocess.run([tarn.BINARY, "job-archive", "import", root, to, "--strict"], capture_output=True,
-                              text=True, timeout=300)
+        return subprocess.run([tarn.BINARY, "job-archive", "import", root, to, "--strict", "--as-is"],
+                              capture_output=True, text=True, timeout=300)
 
     r = strict_import()
     assert r.returncode == 1 and r.stdout == "1 jobs copied, 0 there before, 1 failed\n"
