@@ -7,7 +7,7 @@
 #include "persist/seal.h"
 #include "store/walk.h"
 
-enum { TA_CHECKPOINT_WINDOW = 512 };
+enum { TA_CHECKPOINT_WINDOW = 4096 };
 
 /* The work on one host. */
 struct ta_checkpoint_job {
@@ -36,16 +36,6 @@ bool ta_checkpoint_plan(struct ta_checkpoint_job *job, int64_t from_s, int64_t t
 /* Writes the range as <from>.<format>, durable but for its directory entry. */
 int ta_checkpoint_file(struct ta_checkpoint_job *job, const struct ta_checkpoint_range *range,
                        bool is_again, struct ta_err *err);
-
-/* Slots [first, end) of a buffer, whose centres lie in a range. */
-struct ta_checkpoint_part {
-    int64_t centre_s; /* of slot 0 */
-    uint32_t first, end;
-};
-
-/* false: none of its slots has its centre in [from, to). */
-bool ta_checkpoint_part_of(const struct ta_buffer_info *b, int64_t from_s, int64_t to_s,
-                           struct ta_checkpoint_part *out);
 
 struct ta_column_key ta_checkpoint_key(const struct ta_walk_series *series);
 

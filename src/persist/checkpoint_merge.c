@@ -115,10 +115,10 @@ static int put_buffer(struct ta_checkpoint_job *job, struct ta_store *into,
                       const struct ta_column_key *key, const struct ta_buffer_info *b,
                       int64_t from_s, int64_t to_s, struct ta_err *err)
 {
-    struct ta_checkpoint_part p;
+    struct ta_buffer_part p;
     int r = TA_OK;
 
-    if (!ta_checkpoint_part_of(b, from_s, to_s, &p))
+    if (!ta_buffer_part_of(b, from_s, to_s, &p))
         return TA_OK;
     for (uint32_t at = p.first; r == TA_OK && at < p.end;) {
         size_t n = p.end - at < TA_CHECKPOINT_WINDOW ? p.end - at : TA_CHECKPOINT_WINDOW;

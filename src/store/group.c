@@ -55,6 +55,9 @@ size_t ta_group_bytes(const struct ta_group *g)
 
 int64_t ta_group_pos(const struct ta_group *g, uint32_t col)
 {
+    if (col < g->n_pos &&
+        g->members[col] == col) /* where all columns are members, as on most hosts */
+        return col;
     if (g->is_sorted) {
         uint32_t lo = 0, hi = g->n_pos;
 
@@ -245,7 +248,8 @@ uint32_t ta_group_len(const struct ta_group *g, uint32_t pos)
         len += len ? g->frames[i]->window * (uint32_t)WINDOW_SLOTS : 0;
     }
     for (uint32_t i = g->n_segs; i-- > 0;) {
-        const unsigned char *run = ta_segment_run(g->segs[i], pos);
+        const unsigned char *run =
+            ta_segment_end(g->segs[i]) > len ? ta_segment_run(g->segs[i], pos) : NULL;
         uint32_t end = run ? g->segs[i]->slot0 + ta_run_len(run) : 0;
 
         len = end > len ? end : len;
@@ -313,17 +317,21 @@ static void copy_rows(const struct ta_group *g, uint32_t pos, uint32_t slot, uin
 
 void ta_group_copy(const struct ta_group *g, uint32_t pos, uint32_t slot, uint32_t n, double *out)
 {
-    uint32_t first, n_run;
+    uint32_t first, n_run, at = slot;
 
     assert(slot + n <= g->capacity);
-    for (uint32_t i = 0; i < n; i++)
-        out[i] = NAN;
     for (uint32_t i = 0; i < g->n_segs; i++) {
         const unsigned char *run = run_part(g->segs[i], pos, slot, n, &first, &n_run);
 
-        if (run)
-            ta_run_decode(run, first - g->segs[i]->slot0, n_run, out + (first - slot));
+        if (!run)
+            continue;
+        for (; at < first; at++)
+            out[at - slot] = NAN;
+        ta_run_decode(run, first - g->segs[i]->slot0, n_run, out + (first - slot));
+        at = first + n_run;
     }
+    for (; at < slot + n; at++)
+        out[at - slot] = NAN;
     copy_rows(g, pos, slot, n, out);
 }
 

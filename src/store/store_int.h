@@ -422,6 +422,13 @@ struct ta_store_keeper {
 
 void ta_keeper_done(struct ta_store *s);
 
+/* ---- walk.c ----------------------------------------------------------------------------------- */
+
+/* Under the shard's lock: ta_walk_series_next, and the column of the series that it gave, or TA_ENOTFOUND. */
+bool ta_walk_step(const struct ta_shard *sd, const struct ta_host *h, bool is_first,
+                  struct ta_walk_series *at);
+int64_t ta_walk_column(const struct ta_host *h, const struct ta_walk_series *at);
+
 /* ---- match.c ---------------------------------------------------------------------------------- */
 
 /* The columns of a host that a selection finds, one by one in the reference's visit order; only

@@ -159,33 +159,58 @@ void ta_walk_uncut(struct ta_store *s, struct ta_str cluster, struct ta_str host
 
 /* ---- series and buffers --------------------------------------------------------------------------- */
 
+/* Columns come and never go: where one was found it still stands, unless others have pushed it on. */
+static bool is_in_place(const struct ta_host *h, const struct ta_walk_series *at)
+{
+    return at->shape_id == h->shape->id && at->index < h->shape->n &&
+           h->shape->by_level[at->index] == at->col;
+}
+
+bool ta_walk_step(const struct ta_shard *sd, const struct ta_host *h, bool is_first,
+                  struct ta_walk_series *at)
+{
+    struct ta_column_key key;
+    uint32_t i = 0;
+
+    if (!is_first && is_in_place(h, at)) {
+        i = at->index + 1;
+    } else if (!is_first) {
+        key = (struct ta_column_key){at->metric, ta_name_str(&at->type), ta_name_str(&at->stype)};
+        i = ta_shape_level_upper(h->shape, sd->metrics, &key);
+    }
+    while (i < h->shape->n && !ta_host_has(h, h->shape->by_level[i]))
+        i++;
+    if (i == h->shape->n)
+        return false;
+    at->shape_id = h->shape->id;
+    at->index = i;
+    at->col = h->shape->by_level[i];
+    ta_shape_key(h->shape, at->col, &key);
+    set_name(&at->type, key.type);
+    set_name(&at->stype, key.stype);
+    at->metric = key.metric;
+    at->freq_s = ta_host_head(h, at->col)->freq_s;
+    return true;
+}
+
+int64_t ta_walk_column(const struct ta_host *h, const struct ta_walk_series *at)
+{
+    struct ta_column_key key = {at->metric, ta_name_str(&at->type), ta_name_str(&at->stype)};
+    int64_t col = is_in_place(h, at) ? (int64_t)at->col : ta_shape_find(h->shape, &key);
+
+    return col >= 0 && ta_host_has(h, (uint32_t)col) ? col : TA_ENOTFOUND;
+}
+
 int ta_walk_series_next(struct ta_store *s, struct ta_str cluster, struct ta_str host,
                         bool is_first, struct ta_walk_series *at)
 {
     struct ta_shard *sd;
     const struct ta_host *h = ta_store_rdlock(s, cluster, host, &sd);
-    struct ta_column_key key;
-    uint32_t i = 0;
-    int found = 0;
+    bool found;
 
     if (!h)
         return 0;
-    if (!is_first) {
-        key = (struct ta_column_key){at->metric, ta_name_str(&at->type), ta_name_str(&at->stype)};
-        i = ta_shape_level_upper(h->shape, sd->metrics, &key);
-    }
-    for (; i < h->shape->n && !found; i++) {
-        uint32_t col = h->shape->by_level[i];
-
-        if (!ta_host_has(h, col))
-            continue;
-        ta_shape_key(h->shape, col, &key);
-        set_name(&at->type, key.type);
-        set_name(&at->stype, key.stype);
-        at->metric = key.metric;
-        at->freq_s = ta_host_head(h, col)->freq_s;
-        found = 1;
-    }
+    found = ta_walk_step(sd, h, is_first, at);
     ta_shard_unlock(sd);
     return found;
 }

@@ -65,6 +65,9 @@ struct ta_walk_series {
     struct ta_name type, stype;
     uint32_t metric;
     int64_t freq_s;
+
+    /* Not for callers: where it was found, which is looked at first the next time. */
+    uint32_t shape_id, index, col;
 };
 
 /* Next series after *at that has samples (`is_first`: the first), into *at. 1, or 0 at the end (the host
@@ -90,6 +93,40 @@ size_t ta_walk_buffers(struct ta_store *s, struct ta_str cluster, struct ta_str 
 int ta_walk_slots(struct ta_store *s, struct ta_str cluster, struct ta_str host,
                   const struct ta_column_key *key, int64_t start_s, uint32_t slot0, double *out,
                   size_t n);
+
+/* ---- series on their grids, for checkpoints --------------------------------------------------------- */
+
+/* Slots [first, end) of a buffer, whose centres lie in a range. */
+struct ta_buffer_part {
+    int64_t centre_s; /* of slot 0 */
+    uint32_t first, end;
+};
+
+/* false: none of its slots has its centre in [from, to). */
+bool ta_buffer_part_of(const struct ta_buffer_info *b, int64_t from_s, int64_t to_s,
+                       struct ta_buffer_part *out);
+
+/* First and last centre of slots in a range, up to where a grid first changes its phase or goes on after a gap of
+ * more than so many slots. */
+struct ta_walk_extent {
+    int64_t first_s, last_s, change_s; /* INT64_MAX, INT64_MIN, INT64_MAX when there is none */
+};
+
+/* Over all series of a host, with at most 1,024 of them per lock hold; each is followed up to its first change. */
+void ta_walk_extents(struct ta_store *s, struct ta_str cluster, struct ta_str host, int64_t from_s,
+                     int64_t to_s, uint32_t gap_slots, struct ta_walk_extent *out);
+
+/* ta_walk_series_next, with the extent of that series, which may be empty. */
+int ta_walk_extent_next(struct ta_store *s, struct ta_str cluster, struct ta_str host,
+                        bool is_first, int64_t from_s, int64_t to_s, uint32_t gap_slots,
+                        struct ta_walk_series *at, struct ta_walk_extent *out);
+
+/* out[i] = what the series holds at first_s + (slot0 + i) * at->freq_s, of slots with their centres in [from, to):
+ * NaN where that is nothing, or lies on a grid of another phase. Where buffers overlap, the older one counts.
+ * first_s is the first centre of an extent; n <= 4096, one lock hold. */
+void ta_walk_grid(struct ta_store *s, struct ta_str cluster, struct ta_str host,
+                  const struct ta_walk_series *at, int64_t from_s, int64_t to_s, int64_t first_s,
+                  uint64_t slot0, double *out, size_t n);
 
 /* ---- restoring ---------------------------------------------------------------------------------- */
 

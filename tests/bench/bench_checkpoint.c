@@ -24,7 +24,7 @@
 
 enum { HOSTS = 64, WAL_HOSTS = 8, ROUNDS = 3, KEEP_EVERY = 16, KEEP_US = 1000000 };
 
-static char root[256];
+static char base[200], root[256]; /* all of this run; the data directory in work, within it */
 
 static void die(const char *what, const struct ta_err *err)
 {
@@ -40,11 +40,11 @@ static double seconds(clockid_t id)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static void shell(const char *verb)
+static void remove_all(const char *path)
 {
     char cmd[512];
 
-    snprintf(cmd, sizeof(cmd), "%s '%s'", verb, root);
+    snprintf(cmd, sizeof(cmd), "rm -rf '%s'", path);
     if (system(cmd) != 0)
         die(cmd, NULL);
 }
@@ -122,8 +122,9 @@ static struct ta_store *fill(const struct ta_fleet *f, uint64_t ticks, double *v
 
 static void checkpoint(struct ta_store *s, const struct ta_fleet *f)
 {
+    char dir[300];
     struct ta_checkpoint_conf conf = {
-        .store = s, .vfs = &ta_vfs_posix, .root = root, .format = TA_TREE_BIN, .alloc = &ta_heap};
+        .store = s, .vfs = &ta_vfs_posix, .root = dir, .format = TA_TREE_BIN, .alloc = &ta_heap};
     struct ta_host_cut all = {.is_changed = true, .touched_from_s = INT64_MIN / 2};
     struct ta_checkpoint_counts c = {0};
     struct ta_err err = {0};
@@ -132,8 +133,10 @@ static void checkpoint(struct ta_store *s, const struct ta_fleet *f)
 
     for (int i = 0; i < ROUNDS; i++) {
         char name[16];
-        shell("rm -rf");
-        shell("mkdir");
+        /* A directory for each: the file system searches what was deleted lately for names that come again. */
+        snprintf(dir, sizeof(dir), i + 1 < ROUNDS ? "%s-%d" : "%s", root, i);
+        if (ta_mkdir_all(&ta_vfs_posix, dir, 0750, &err) < 0)
+            die(dir, &err);
         for (uint32_t h = 0; h < HOSTS; h++)
             ta_walk_uncut(s, ta_str(f->conf.cluster), ta_fleet_host(h, name), &all);
         double cpu = seconds(CLOCK_PROCESS_CPUTIME_ID);
@@ -216,7 +219,7 @@ static void write_wals(const struct ta_fleet *f, uint64_t ticks, bool is_by_seri
     double *values = malloc(ticks * n * sizeof(*values));
     struct ta_buf out;
 
-    shell("rm -rf");
+    remove_all(root);
     ta_buf_init(&out, &ta_heap, 1 << 30);
     for (uint32_t h = 0; h < WAL_HOSTS; h++) {
         char path[400], name[16];
@@ -252,7 +255,8 @@ int main(int argc, char **argv)
     struct ta_fleet f;
     struct ta_err err = {0};
 
-    snprintf(root, sizeof(root), "%s/tarn-bench-checkpoint-%d", tmp ? tmp : "/tmp", (int)getpid());
+    snprintf(base, sizeof(base), "%s/tarn-bench-checkpoint-%d", tmp ? tmp : "/tmp", (int)getpid());
+    snprintf(root, sizeof(root), "%s/data", base);
     if (ta_fleet_init(&f, &ta_heap, &fc, &err) < 0)
         die("fleet", &err);
     double *values = malloc(f.layout.n_columns * sizeof(*values));
@@ -264,7 +268,7 @@ int main(int argc, char **argv)
     recover(&f, "the reference's log", "goal 10, the reference 1.7-2.4");
     write_wals(&f, ticks / 3, true);
     recover(&f, "one by series", "goal 10");
-    shell("rm -rf");
+    remove_all(base);
     free(values);
     ta_fleet_done(&f);
     return 0;
