@@ -3,15 +3,15 @@
  * where it goes, and the next try brings it there.
  *
  * With TARN_ALL_FAULTS every n is tried, else every few. */
+#include "archive/place_s3.h"
 #include "archive_site.h"
-#include "io/vfs_fault.h"
 #include "jobs/archive_work.h"
+#include "jobs/job_parquet_read.h"
 #include "jobs/job_retention.h"
-#include "s3_server.h"
-#include "sql_fault.h"
+#include "mem_file.h"
+#include "shaky_archive.h"
 
-#include <errno.h>
-#include <ftw.h>
+#include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -21,104 +21,9 @@
 
 #include <cmocka.h>
 
-enum { SILENT_MS = 20 }; /* how long an answer is waited for that does not come */
-
-enum form { FILES, DATABASE, BUCKET, FORMS };
-enum trouble { WITH_FILES, WITH_SQL, WITH_REQUESTS, TROUBLES = WITH_REQUESTS + S3_FAULTS };
-
 static struct archive_site site;
-static struct s3_server server;
-static struct ta_vfs_fault files;
 static const struct ta_job_address job = {{"c", 1}, 1001, SITE_START_S};
-static bool is_faulty; /* what is opened meets the fault */
-static bool is_silent; /* and that is an answer that does not come */
 static struct ta_buf whole_meta, whole_data;
-
-/* ---- archives ----------------------------------------------------------------------------------- */
-
-struct archive {
-    enum form form;
-    const char *name;
-    struct ta_backend *backend;
-    struct ta_s3 *s3;
-};
-
-static struct ta_vfs *file_system(void)
-{
-    return is_faulty ? &files.vfs : &ta_vfs_posix;
-}
-
-static struct ta_sql_options database_at(const char *path)
-{
-    return (struct ta_sql_options){.path = path,
-                                   .vfs = is_faulty ? SQL_FAULT_VFS : NULL,
-                                   .cache_bytes = 256 << 10,
-                                   .busy_timeout_ms = 100};
-}
-
-static int open_bucket(struct archive *a, const char *spool,
-                       const struct ta_backend_options *options)
-{
-    static char endpoint[64]; /* the client borrows it */
-
-    snprintf(endpoint, sizeof(endpoint), "http://127.0.0.1:%u", server.port);
-    const struct ta_s3_conf conf = {.endpoint = endpoint,
-                                    .bucket = a->name,
-                                    .keys = {.access = "a", .secret = "s", .region = "r"},
-                                    .http = {.total_ms = is_silent ? SILENT_MS : 30000},
-                                    .clock = &ta_clock_system,
-                                    .wait_max_ms = 1};
-    int r = ta_s3_new(&a->s3, &conf, &ta_heap, NULL);
-    if (r >= 0)
-        r = ta_backend_open_s3(&a->backend, a->s3, a->name, file_system(), spool, options, &ta_heap,
-                               NULL);
-    return r;
-}
-
-static int open_archive(struct archive *a)
-{
-    const struct ta_backend_options options = {.may_create = true};
-    char path[160], spool[160];
-
-    a->backend = NULL;
-    a->s3 = NULL;
-    snprintf(path, sizeof(path), "%s/%s", site.dir, a->name);
-    snprintf(spool, sizeof(spool), "%s/%s.spool", site.dir, a->name);
-    if (a->form == BUCKET)
-        return open_bucket(a, spool, &options);
-    if (a->form == FILES)
-        return ta_backend_open_files(&a->backend, file_system(), path, &options, &ta_heap, NULL);
-    const struct ta_sql_options sql = database_at(path);
-    return ta_backend_open_sqlite(&a->backend, &sql, &ta_clock_system, &options, &ta_heap, NULL);
-}
-
-static void close_archive(struct archive *a)
-{
-    ta_backend_close(a->backend);
-    ta_s3_free(a->s3);
-    a->backend = NULL;
-    a->s3 = NULL;
-}
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
-{
-    (void)st;
-    (void)type;
-    (void)at;
-    return remove(path);
-}
-
-static void wipe(const struct archive *a)
-{
-    static const char *const ends[] = {"", "-wal", "-shm", ".spool"};
-    char path[160];
-
-    for (size_t i = 0; i < TA_COUNT(ends); i++) {
-        snprintf(path, sizeof(path), "%s/%s%s", site.dir, a->name, ends[i]);
-        (void)nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-    }
-    s3_server_clear(&server);
-}
 
 /* ---- what there is ------------------------------------------------------------------------------ */
 
@@ -149,7 +54,7 @@ static bool is_in(struct archive *a, bool *has_data)
 
     ta_buf_init(&meta, &ta_heap, 1 << 20);
     ta_buf_init(&data, &ta_heap, 1 << 20);
-    assert_int_equal(open_archive(a), TA_OK);
+    assert_int_equal(shaky_open(a), TA_OK);
     int there = ta_backend_exists(a->backend, &job, &err);
     if (there < 0)
         fail_msg("%s", err.text);
@@ -159,7 +64,7 @@ static bool is_in(struct archive *a, bool *has_data)
         assert_true(ta_str_eq(ta_buf_view(&meta), ta_buf_view(&whole_meta)));
         assert_true(has && ta_str_eq(ta_buf_view(&data), ta_buf_view(&whole_data)));
     }
-    close_archive(a);
+    shaky_close(a);
     ta_buf_done(&meta);
     ta_buf_done(&data);
     if (has_data)
@@ -179,13 +84,13 @@ static void put_whole(struct archive *a)
 {
     struct ta_mem_source src;
 
-    assert_int_equal(open_archive(a), TA_OK);
+    assert_int_equal(shaky_open(a), TA_OK);
     ta_mem_source_init(&src, whole_data.at, whole_data.len, 0);
     const struct ta_backend_data data = {&src.source, whole_data.len, true};
     assert_int_equal(ta_backend_put_cluster(a->backend, job.cluster, TA_STR("{}"), NULL), TA_OK);
     assert_int_equal(ta_backend_put(a->backend, &job, &data, ta_buf_view(&whole_meta), true, NULL),
                      TA_OK);
-    close_archive(a);
+    shaky_close(a);
 }
 
 static void set_row(int status)
@@ -244,7 +149,7 @@ static int take_next(struct ta_archive_queue *queue, struct archive *to,
 
 static int go_archive(struct archive *from, struct archive *to, struct ta_data_spool *spool)
 {
-    const struct ta_sql_options options = database_at(site.database);
+    const struct ta_sql_options options = shaky_database(site.database);
     struct ta_archive_queue *queue = NULL;
     struct ta_arena arena;
 
@@ -252,10 +157,10 @@ static int go_archive(struct archive *from, struct archive *to, struct ta_data_s
     ta_arena_init(&arena, &ta_heap, 16 << 20);
     int r = ta_archive_queue_open(&queue, &options, &ta_heap, NULL);
     if (r >= 0)
-        r = open_archive(to);
+        r = shaky_open(to);
     if (r >= 0)
         r = take_next(queue, to, spool, &arena);
-    close_archive(to);
+    shaky_close(to);
     ta_archive_queue_close(queue);
     ta_arena_done(&arena);
     return r;
@@ -313,13 +218,13 @@ static int go_copy(struct archive *from, struct archive *to, struct ta_data_spoo
     struct ta_archive_work work;
 
     ta_archive_work_init(&work, spool, &ta_heap);
-    int r = open_archive(from);
+    int r = shaky_open(from);
     if (r >= 0)
-        r = open_archive(to);
+        r = shaky_open(to);
     if (r >= 0)
         r = copy_all(from, to, &work);
-    close_archive(from);
-    close_archive(to);
+    shaky_close(from);
+    shaky_close(to);
     ta_archive_work_done(&work);
     return r;
 }
@@ -347,16 +252,16 @@ static void begin_move(struct archive *from, struct archive *to)
 
 static int go_move(struct archive *from, struct archive *to, struct ta_data_spool *spool)
 {
-    const struct ta_sql_options options = database_at(site.database);
+    const struct ta_sql_options options = shaky_database(site.database);
     struct ta_jobs_retained done = {0};
     struct ta_sql sql = {0};
 
     (void)spool;
     int r = ta_sql_open(&sql, &options, NULL);
     if (r >= 0)
-        r = open_archive(from);
+        r = shaky_open(from);
     if (r >= 0)
-        r = open_archive(to);
+        r = shaky_open(to);
     if (r >= 0) {
         const struct ta_job_retention conf = {.sql = &sql,
                                               .archive = from->backend,
@@ -366,8 +271,8 @@ static int go_move(struct archive *from, struct archive *to, struct ta_data_spoo
                                               .to = to->backend};
         r = ta_jobs_retain(&conf, &done, NULL);
     }
-    close_archive(from);
-    close_archive(to);
+    shaky_close(from);
+    shaky_close(to);
     ta_sql_done(&sql);
     return done.failed ? TA_EIO : r;
 }
@@ -391,38 +296,145 @@ static void judge_moved(struct archive *from, struct archive *to)
     assert_int_equal(rows("1"), 0);
 }
 
+/* Out of one archive and the database into Parquet files, likewise. */
+static void begin_files(struct archive *from, struct archive *to)
+{
+    char path[160];
+
+    begin_move(from, to);
+    shaky_path(path, "state");
+    assert_int_equal(ta_mkdir_all(&ta_vfs_posix, path, 0700, NULL), TA_OK);
+    shaky_path(path, to->name);
+    assert_int_equal(ta_mkdir_all(&ta_vfs_posix, path, 0700, NULL), TA_OK);
+}
+
+static int move_to(struct archive *from, struct ta_sql *sql, struct ta_arc_place *place)
+{
+    struct ta_jobs_retained done = {0};
+    char state[160];
+
+    shaky_path(state, "state");
+    const struct ta_job_retention conf = {.sql = sql,
+                                          .archive = from->backend,
+                                          .policy = TA_JOBS_MOVE,
+                                          .cutoff_s = SITE_START_S + 1,
+                                          .alloc = &ta_heap,
+                                          .parquet = {.vfs = shaky_files(),
+                                                      .alloc = &ta_heap,
+                                                      .place = place,
+                                                      .state = state,
+                                                      .date = "2026-11-28"}};
+    int r = ta_jobs_retain(&conf, &done, NULL);
+    return done.failed ? TA_EIO : r;
+}
+
+static int go_files(struct archive *from, struct archive *to, struct ta_data_spool *spool)
+{
+    const struct ta_sql_options options = shaky_database(site.database);
+    struct ta_arc_place_dir in_files;
+    struct ta_arc_place_s3 in_bucket;
+    struct ta_sql sql = {0};
+    char path[160];
+
+    (void)spool;
+    shaky_path(path, to->name);
+    int r = ta_sql_open(&sql, &options, NULL);
+    if (r >= 0)
+        r = shaky_open(from);
+    if (r >= 0 && to->form == BUCKET)
+        r = shaky_open_client(to);
+    if (r >= 0) {
+        if (to->form == BUCKET)
+            ta_arc_place_s3_init(&in_bucket, shaky_files(), to->s3, "", &ta_heap);
+        else
+            ta_arc_place_dir_init(&in_files, shaky_files(), path, 0750);
+        r = move_to(from, &sql, to->form == BUCKET ? &in_bucket.place : &in_files.place);
+    }
+    shaky_close(from);
+    shaky_close(to);
+    ta_sql_done(&sql);
+    return r;
+}
+
+static unsigned count_in(const void *at, size_t len)
+{
+    struct ta_job_parquet_reader *r;
+    struct mem_file file;
+    struct ta_str data;
+    struct ta_job one;
+    unsigned n = 0;
+    int e;
+
+    mem_file_init(&file, at, len);
+    assert_int_equal(ta_job_parquet_open(&r, &file.file, 0, &ta_heap, NULL), TA_OK);
+    for (; (e = ta_job_parquet_next(r, &one, &data, NULL)) > 0; n++) {
+        assert_int_equal(one.job_id, job.job_id);
+        assert_true(ta_str_eq(data, ta_buf_view(&whole_data)));
+    }
+    assert_int_equal(e, 0);
+    ta_job_parquet_close(r);
+    return n;
+}
+
+static unsigned count_of_path(const char *path)
+{
+    static char text[1 << 20];
+    FILE *f = fopen(path, "rb");
+
+    assert_non_null(f);
+    size_t n = fread(text, 1, sizeof(text), f);
+    fclose(f);
+    return count_in(text, n);
+}
+
+/* How often the job stands in published files; each of them is whole. */
+static unsigned in_parquet(const struct archive *to)
+{
+    const struct s3_server *s = shaky_server();
+    unsigned n = 0;
+    glob_t found;
+    char path[180];
+
+    for (size_t i = 0; to->form == BUCKET && i < s->n_objects; i++)
+        if (strstr(s->objects[i].key, "/to/c/") && strstr(s->objects[i].key, ".parquet"))
+            n += count_in(s->objects[i].at, s->objects[i].len);
+    snprintf(path, sizeof(path), "%s/%s/c/*.parquet", site.dir, to->name);
+    if (to->form == BUCKET || glob(path, 0, NULL, &found) != 0)
+        return n;
+    for (size_t i = 0; i < found.gl_pathc; i++)
+        n += count_of_path(found.gl_pathv[i]);
+    globfree(&found);
+    return n;
+}
+
+static void judge_files(struct archive *from, struct archive *to, int result)
+{
+    bool is_here = is_in(from, NULL), has_row = rows("1") == 1;
+    unsigned n = in_parquet(to);
+
+    assert_true(n <= 1 && (is_here || n == 1));
+    assert_true(has_row || (n == 1 && !is_here));
+    assert_true(!has_row || result < 0);
+}
+
+static void judge_filed(struct archive *from, struct archive *to)
+{
+    bool has_data;
+
+    assert_false(is_in(from, &has_data));
+    assert_false(has_data);
+    assert_int_equal(in_parquet(to), 1);
+    assert_int_equal(rows("1"), 0);
+}
+
 static const struct way ways[] = {
     {"archived", begin_archive, go_archive, judge_archive, judge_archived},
     {"copied", begin_copy, go_copy, judge_copy, judge_copied},
     {"moved", begin_move, go_move, judge_move, judge_moved},
+    {"moved into Parquet files", begin_files, go_files, judge_files, judge_filed},
 };
 
 /* ---- trouble ------------------------------------------------------------------------------------ */
-
-static void arm(enum trouble trouble, long n, bool for_good)
-{
-    is_faulty = true;
-    is_silent = trouble == WITH_REQUESTS + S3_SILENT;
-    ta_vfs_fault_init(&files, &ta_vfs_posix, &ta_heap);
-    files.kinds = TA_FAULT_ALL;
-    files.sys = ENOSPC;
-    files.left = trouble == WITH_FILES ? n : -1;
-    files.for_good = for_good;
-    sql_fault_arm(trouble == WITH_SQL ? n : -1, for_good);
-    s3_server_arm(&server, trouble >= WITH_REQUESTS ? n : -1,
-                  (enum s3_fault)(trouble >= WITH_REQUESTS ? trouble - WITH_REQUESTS : 0),
-                  for_good);
-}
-
-static bool disarm(void)
-{
-    bool hit = files.hit || sql_fault_hit() || s3_server_hit(&server);
-
-    is_faulty = is_silent = false;
-    sql_fault_arm(-1, false);
-    s3_server_arm(&server, -1, S3_RESET, false);
-    return hit;
-}
 
 static int go(const struct way *way, struct archive *from, struct archive *to)
 {
@@ -430,7 +442,7 @@ static int go(const struct way *way, struct archive *from, struct archive *to)
     char path[128];
 
     snprintf(path, sizeof(path), "%s/spool", site.dir);
-    int r = ta_data_spool_init(&spool, file_system(), path, &ta_heap, NULL);
+    int r = ta_data_spool_init(&spool, shaky_files(), path, &ta_heap, NULL);
     if (r >= 0)
         r = way->go(from, to, &spool);
     ta_data_spool_done(&spool);
@@ -439,23 +451,24 @@ static int go(const struct way *way, struct archive *from, struct archive *to)
 
 /* Whether the n-th call was reached. */
 static bool run(const struct way *way, struct archive *from, struct archive *to,
-                enum trouble trouble, long n, bool for_good)
+                enum shaky_trouble trouble, long n, bool for_good)
 {
     way->begin(from, to);
-    arm(trouble, n, for_good);
+    shaky_arm(trouble, n, for_good);
     int r = go(way, from, to);
-    bool hit = disarm();
+    bool hit = shaky_disarm();
     if (r < 0 && !hit)
         fail_msg("%s: %s without a failure", way->name, ta_strerror(r));
     way->judge(from, to, r);
     (void)go(way, from, to);
     way->judge_last(from, to);
-    wipe(from);
-    wipe(to);
+    shaky_wipe(from);
+    shaky_wipe(to);
+    shaky_wipe(&(const struct archive){.name = "state"});
     return hit;
 }
 
-static long stride(enum trouble trouble)
+static long stride(enum shaky_trouble trouble)
 {
     static const long few[TROUBLES] = {
         [WITH_FILES] = 11, 23, 3, 3, 3, 3, [WITH_REQUESTS + S3_SILENT] = 6};
@@ -463,13 +476,13 @@ static long stride(enum trouble trouble)
     return getenv("TARN_ALL_FAULTS") ? 1 : few[trouble];
 }
 
-static unsigned try_all(const struct way *way, enum form from_form, enum form to_form)
+static unsigned try_all(const struct way *way, enum shaky_form from_form, enum shaky_form to_form)
 {
     struct archive from = {.form = from_form, .name = "from"};
     struct archive to = {.form = to_form, .name = "to"};
     unsigned runs = 0;
 
-    for (enum trouble t = 0; t < TROUBLES; t++)
+    for (enum shaky_trouble t = 0; t < TROUBLES; t++)
         for (int for_good = 0; for_good < 2; for_good++) {
             long step = stride(t), n = step / 2 * for_good; /* other calls than once */
 
@@ -486,24 +499,29 @@ static void learn(void)
 
     begin_archive(&to, &to);
     assert_int_equal(go(&ways[0], &to, &to), TA_OK);
-    assert_int_equal(open_archive(&to), TA_OK);
+    assert_int_equal(shaky_open(&to), TA_OK);
     assert_int_equal(ta_backend_read_meta(to.backend, &job, &whole_meta, NULL), TA_OK);
     assert_true(read_data(to.backend, &whole_data));
-    close_archive(&to);
+    shaky_close(&to);
     assert_non_null(memmem(whole_meta.at, whole_meta.len, "\"monitoringStatus\":3", 20));
-    wipe(&to);
+    shaky_wipe(&to);
 }
 
 static void whatever_fails_on_the_way_no_job_is_lost(void **state)
 {
+    static const char *const forms[FORMS] = {"files", "database", "bucket"};
+
     (void)state;
     for (size_t w = 0; w < TA_COUNT(ways); w++)
-        for (enum form to = 0; to < FORMS; to++) {
+        for (enum shaky_form to = 0; to < FORMS; to++) {
             /* Each form once as where it comes from, once as where it goes. */
-            enum form from = (to + 1) % FORMS;
+            enum shaky_form from = (to + 1) % FORMS;
+            if (ways[w].begin == begin_files && to == DATABASE)
+                continue;
             unsigned runs = try_all(&ways[w], from, to);
 
-            print_message("%s to form %u: %u failures, none lost a job\n", ways[w].name, to, runs);
+            print_message("%s from %s to %s: %u failures, none lost a job\n", ways[w].name,
+                          w ? forms[from] : "the store", forms[to], runs);
             assert_true(runs > 5);
         }
 }
@@ -512,8 +530,7 @@ static int set_up(void **state)
 {
     (void)state;
     archive_site_open(&site, 2, 30);
-    s3_server_start(&server);
-    sql_fault_arm(-1, false);
+    shaky_start(site.dir);
     ta_buf_init(&whole_meta, &ta_heap, 1 << 20);
     ta_buf_init(&whole_data, &ta_heap, 1 << 20);
     learn();
@@ -525,7 +542,7 @@ static int tear_down(void **state)
     (void)state;
     ta_buf_done(&whole_meta);
     ta_buf_done(&whole_data);
-    s3_server_stop(&server);
+    shaky_stop();
     archive_site_close(&site);
     return 0;
 }

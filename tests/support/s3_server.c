@@ -17,6 +17,8 @@
 
 #include <cmocka.h>
 
+#define TAG_HEADER "X-Amz-Meta-Tarn-Tag: "
+
 /* ---- objects ------------------------------------------------------------------------------------ */
 
 /* Where the key is, or where it belongs. */
@@ -30,7 +32,7 @@ static size_t place_of(const struct s3_server *s, const char *key, bool *is_ther
     return i;
 }
 
-static void put(struct s3_server *s, const char *key, const char *at, size_t len)
+static void put(struct s3_server *s, const char *key, const char *tag, const char *at, size_t len)
 {
     bool is_there;
     size_t i = place_of(s, key, &is_there);
@@ -43,6 +45,7 @@ static void put(struct s3_server *s, const char *key, const char *at, size_t len
         snprintf(s->objects[i].key, sizeof(s->objects[i].key), "%s", key);
         s->n_objects++;
     }
+    snprintf(s->objects[i].tag, sizeof(s->objects[i].tag), "%s", tag);
     free(s->objects[i].at);
     s->objects[i].at = malloc(len + 1);
     memcpy(s->objects[i].at, at, len);
@@ -124,10 +127,34 @@ static struct answer list(const struct s3_server *s, const char *bucket, const c
     return answer_of(200, text, n, true);
 }
 
-/* Does what is asked, unless `does` is false, and answers as if. */
-static struct answer serve(struct s3_server *s, const char *method, char *path, struct ta_str body,
-                           bool does)
+static struct answer look_at(const struct s3_object *o, bool has_body)
 {
+    struct answer a = {malloc(256 + o->len), 0};
+
+    a.len = (size_t)sprintf(
+        a.at, "HTTP/1.1 200 x\r\nContent-Length: %zu\r\n" TAG_HEADER "%s\r\n\r\n", o->len, o->tag);
+    if (has_body) {
+        memcpy(a.at + a.len, o->at, o->len);
+        a.len += o->len;
+    }
+    return a;
+}
+
+/* The value of a header of the request, up to its end. */
+static void header(const char *head, const char *name, char out[64])
+{
+    const char *at = strcasestr(head, name), *end = strstr(head, "\r\n\r\n");
+
+    out[0] = 0;
+    if (at && at < end)
+        (void)sscanf(at + strlen(name), "%63[^\r]", out);
+}
+
+/* Does what is asked, unless `does` is false, and answers as if. */
+static struct answer serve(struct s3_server *s, const char *head, const char *method, char *path,
+                           struct ta_str body, bool does)
+{
+    char tag[64], only_new[64];
     char *query = strchr(path, '?');
     bool is_there;
 
@@ -140,8 +167,12 @@ static struct answer serve(struct s3_server *s, const char *method, char *path, 
     }
     size_t i = place_of(s, path, &is_there);
     if (strcmp(method, "PUT") == 0) {
+        header(head, TAG_HEADER, tag);
+        header(head, "If-None-Match: ", only_new);
+        if (is_there && only_new[0])
+            return answer_of(412, "", 0, false);
         if (does)
-            put(s, path, body.at, body.len);
+            put(s, path, tag, body.at, body.len);
         return answer_of(200, "", 0, false);
     }
     if (strcmp(method, "DELETE") == 0) {
@@ -149,9 +180,8 @@ static struct answer serve(struct s3_server *s, const char *method, char *path, 
             drop(s, path);
         return answer_of(204, "", 0, false);
     }
-    return is_there
-               ? answer_of(200, s->objects[i].at, s->objects[i].len, strcmp(method, "GET") == 0)
-               : answer_of(404, "", 0, false);
+    return is_there ? look_at(&s->objects[i], strcmp(method, "GET") == 0)
+                    : answer_of(404, "", 0, false);
 }
 
 /* ---- connections -------------------------------------------------------------------------------- */
@@ -205,7 +235,7 @@ static bool handle(struct s3_server *s, struct s3_connection *c, struct ta_str b
     bool fails = is_failing(s);
     enum s3_fault fault = s->fault;
     bool does = !fails || fault == S3_CUT || fault == S3_503 || fault == S3_SILENT;
-    struct answer a = serve(s, method, path, body, does);
+    struct answer a = serve(s, c->at, method, path, body, does);
     pthread_mutex_unlock(&s->lock);
     if (fails && (fault == S3_500 || fault == S3_503)) {
         free(a.at);

@@ -1,6 +1,6 @@
 /* s3_server.h - a bucket server in memory whose n-th request fails.
  *
- * It knows what tarn asks for: objects put, read, looked at, removed, and listed in pages; signatures are not
+ * It knows what tarn asks for: objects put (in one piece; also only if there is none), read, looked at, removed, and listed; signatures are not
  * looked at (tests/e2e has a server that verifies them). Keys are "/BUCKET/KEY"; every bucket is there.
  *
  * One thread serves all connections. Objects may be looked at while no request is under way.
@@ -36,6 +36,7 @@ struct s3_server {
     } connections[S3_CONNECTIONS_MAX];
     struct s3_object {
         char key[256];
+        char tag[64]; /* tarn's, in the metadata of an object */
         char *at;
         size_t len;
     } objects[S3_OBJECTS_MAX]; /* sorted by key */
