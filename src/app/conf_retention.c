@@ -144,6 +144,17 @@ static int check_target(const struct ta_config *c, const char *section,
                : TA_OK;
 }
 
+static bool is_same_place(const struct ta_conf_archive *c)
+{
+    const struct ta_conf_target *t = &c->retention.target;
+
+    if (strcmp(c->kind, t->kind) != 0)
+        return false;
+    return t->kind[0] == 's'
+               ? strcmp(c->bucket, t->bucket) == 0 && strcmp(c->endpoint, t->endpoint) == 0
+               : strcmp(c->path, t->path) == 0;
+}
+
 int ta_conf_check_retention(const struct ta_config *c, struct ta_err *err)
 {
     static const char jobs[] = "archive.retention", nodes[] = "main.nodestate-retention";
@@ -163,8 +174,8 @@ int ta_conf_check_retention(const struct ta_config *c, struct ta_err *err)
     int r = copies ? check_target(c, jobs, &j->target, err) : TA_OK;
     if (r == TA_OK && strcmp(n->policy, "move") == 0)
         r = check_target(c, nodes, &n->target, err);
-    if (r == TA_OK && copies && strcmp(j->format, "json") == 0 && !strcmp(j->target.kind, "file") &&
-        !strcmp(c->archive.kind, "file") && strcmp(j->target.path, c->archive.path) == 0)
-        r = ta_fail(err, TA_EINVAL, "%.160s: %s.target-path: is the archive itself", c->path, jobs);
+    if (r == TA_OK && copies && strcmp(j->format, "json") == 0 && is_same_place(&c->archive))
+        r = ta_fail(err, TA_EINVAL, "%.160s: %s.target-%s: is the archive itself", c->path, jobs,
+                    j->target.kind[0] == 's' ? "bucket" : "path");
     return r;
 }

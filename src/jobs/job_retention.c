@@ -6,13 +6,17 @@
 
 enum { META_MAX = TA_BACKEND_META_MAX, REMOVE_JOBS = 256 };
 
+/* It neither runs nor waits to be archived, nor does the archive wait for its change; ?6: that does not matter. */
+#define AT_REST                                                                                    \
+    "job_state NOT IN ('running', 'pending', 'suspended') AND monitoring_status <> 1 AND "         \
+    "(?6 OR NOT EXISTS (SELECT 1 FROM tarn_edit WHERE tarn_edit.job = job.id))"
 /* Keyset paging by (start_time, id), on the index of start times. */
 #define NEXT_JOB                                                                                   \
     "SELECT id, job_id, start_time FROM job WHERE cluster = ?1 AND start_time >= ?2 AND "          \
-    "start_time < ?3 AND (start_time, id) > (?4, ?5) AND "                                         \
-    "job_state NOT IN ('running', 'pending', 'suspended') AND monitoring_status <> 1 AND "         \
-    "(?6 OR NOT EXISTS (SELECT 1 FROM tarn_edit WHERE tarn_edit.job = job.id)) AND "
+    "start_time < ?3 AND (start_time, id) > (?4, ?5) AND " AT_REST " AND "
 #define IN_ORDER " ORDER BY start_time, id LIMIT 1"
+/* Of the list of a file. */
+#define FIND_JOB "SELECT job_id, cluster FROM job WHERE id = ?1 AND start_time = ?2"
 
 static const char *const tag_rules[TA_JOB_TAG_RULES] = {
     [TA_JOBS_ALL] = "1",
@@ -186,6 +190,16 @@ static int prepare_next_job(struct retention *r, struct ta_err *err)
     return prepare(r, text, &r->next_job, err);
 }
 
+/* What has been tagged, changed or put back on the archiver's list since it was written into a file is newer than
+ * the file, and does not leave. A copy is a copy all the same. */
+static int prepare_find(struct retention *r, struct ta_err *err)
+{
+    char text[1024];
+
+    snprintf(text, sizeof(text), FIND_JOB " AND " AT_REST " AND %s", tag_rules[r->conf->tags]);
+    return prepare(r, r->copied.sql ? FIND_JOB : text, &r->find, err);
+}
+
 static int work(struct retention *r, struct ta_err *err)
 {
     const struct ta_job_retention *conf = r->conf;
@@ -199,8 +213,7 @@ static int work(struct retention *r, struct ta_err *err)
     if (e >= 0)
         e = prepare_next_job(r, err);
     if (e >= 0)
-        e = prepare(r, "SELECT job_id, cluster FROM job WHERE id = ?1 AND start_time = ?2",
-                    &r->find, err);
+        e = prepare_find(r, err);
     if (e >= 0)
         e = prepare(r, "DELETE FROM job WHERE id = ?1 AND start_time = ?2", &r->drop, err);
     if (e >= 0 && to_files)

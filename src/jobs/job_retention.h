@@ -8,7 +8,8 @@
  * Into Parquet: file after file, of one cluster each; written, read back, recorded together with the list of its
  * jobs (moved_rows.h), published; then exactly these jobs leave the archive and the database. Into an archive: job by
  * job, each read back and compared before it leaves. Whatever fails or dies, the next run goes on: no job is lost, and
- * none stands in two files. A copy is told of by a list of its own (copied_jobs.h): no run copies a job again.
+ * none stands in two files, but for one that changes while its file is written: that stays, and may go later. Of
+ * copies there is a list (copied_jobs.h): no run makes one again.
  *
  * Memory: job_parquet.h or the target's, and one job's metadata (at most 64 MiB as text, and decoded).
  */

@@ -49,7 +49,7 @@ static int put_job(struct retention *r, struct ta_job_parquet_writer *w,
     return e;
 }
 
-/* The job and cluster of a listed row; 0 = the row is gone. */
+/* The job and cluster of a listed row; 0 = the row is gone, or newer than the file. */
 static int find(struct retention *r, const struct ta_moved_row *row, struct retained_job *out,
                 struct ta_err *err)
 {
@@ -57,6 +57,7 @@ static int find(struct retention *r, const struct ta_moved_row *row, struct reta
 
     sqlite3_bind_int64(s, 1, row->id);
     sqlite3_bind_int64(s, 2, row->time_s);
+    (void)sqlite3_bind_int64(s, 6, false); /* of copies it is not there */
     int step = sqlite3_step(s);
     int e = step == SQLITE_ROW    ? 1
             : step == SQLITE_DONE ? 0

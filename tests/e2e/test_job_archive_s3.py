@@ -1,7 +1,9 @@
 """A job archive in a bucket, on a server that verifies signatures: the server fills it, retention empties it."""
 import gzip
+import io
 import json
 import subprocess
+import time
 import uuid
 
 import pytest
@@ -93,3 +95,50 @@ def test_a_bucket_that_is_not_named_is_refused(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps(tarn.config(archive={"kind": "s3"})))
     run = tarn.run("serve", "-config", tmp_path / "config.json", "--check-config")
     assert run.returncode != 0 and "archive.bucket: missing" in run.stderr
+
+
+def test_the_server_itself_moves_old_jobs_and_states_of_nodes_into_a_bucket(server, bucket, tmp_path):
+    pq = pytest.importorskip("pyarrow.parquet")
+    cold = f"{bucket}-cold"
+    server.s3.create_bucket(Bucket=cold)
+    server.s3.put_object(Bucket=bucket, Key="version.txt", Body=b"3\n")
+    server.s3.put_object(Bucket=bucket, Key="c/cluster.json", Body=json.dumps(CLUSTER).encode())
+    target = {"policy": "move", "target-kind": "s3", "target-endpoint": server.url, "target-bucket": cold,
+              "target-access-key": server.access, "target-secret-key": server.secret, "target-use-path-style": True}
+    site = Site(tmp_path, archive=section(server, bucket, retention={**target, "age": 30, "format": "parquet"}))
+    conf = json.loads(site.server.path.read_text())
+    conf["main"]["nodestate-retention"] = target
+    conf["tarn"]["retention-interval"] = "1s"
+    site.server.path.write_text(json.dumps(conf))
+    with site.server as s:
+        site.feed()
+        site.end_jobs(4001, 3)
+        site.wait([4001, 4002, 4003])
+        assert len([k for k in keys(server, bucket) if k.endswith("meta.json")]) == 3
+        old = site.start_s - 40 * 86400
+        for job_id in (4001, 4002):  # archived in this life, and old by the database and the archive
+            base = f"c/4/{job_id % 1000:03}"
+            meta = read(server, bucket, f"{base}/{site.start_s}/meta.json")
+            data = server.s3.get_object(Bucket=bucket, Key=f"{base}/{site.start_s}/data.json.gz")["Body"].read()
+            server.s3.put_object(Bucket=bucket, Key=f"{base}/{old}/data.json.gz", Body=data)
+            server.s3.put_object(Bucket=bucket, Key=f"{base}/{old}/meta.json", Body=json.dumps({**meta, "startTime": old}).encode())
+            for name in ("data.json.gz", "meta.json"):
+                server.s3.delete_object(Bucket=bucket, Key=f"{base}/{site.start_s}/{name}")
+        with site.database() as db:
+            db.execute("INSERT INTO node (id, hostname, cluster, subcluster) VALUES (1, 'n1', 'c', 'main')")
+            db.executemany("INSERT INTO node_state (time_stamp, node_state, health_state, node_id) VALUES (?, 'idle', 'full', 1)",
+                           [(old,), (old + 60,), (site.start_s,)])
+            db.execute("UPDATE job SET start_time = ? WHERE job_id IN (4001, 4002)", (old,))
+        until = time.monotonic() + 60
+        while len(site.states()) > 1 or s.metrics()["tarn_retention_states_moved_total"] < 2:
+            assert time.monotonic() < until, s.log()[-3000:]
+            time.sleep(0.05)
+        assert server.secret not in s.log()
+    (jobs,) = [k for k in keys(server, cold) if k.startswith("c/cc-archive-")]
+    (nodes,) = [k for k in keys(server, cold) if k.startswith("cc-nodestate-")]
+
+    def table(key):
+        return pq.read_table(io.BytesIO(server.s3.get_object(Bucket=cold, Key=key)["Body"].read()))
+    assert sorted(table(jobs).column("job_id").to_pylist()) == [4001, 4002]
+    assert table(nodes).column("time_stamp").to_pylist() == [old, old + 60]
+    assert [k for k in keys(server, bucket) if k.endswith("meta.json")] == [f"c/4/003/{site.start_s}/meta.json"]

@@ -157,18 +157,21 @@ def test_old_jobs_move_into_parquet_and_tagged_running_and_young_ones_stay(tmp_p
     assert m["tarn_retention_jobs_copied_total"] == m["tarn_retention_jobs_removed_total"] == 2
 
 
-def test_a_copy_is_made_once_whenever_the_process_is_killed(tmp_path):
+def test_a_copy_is_made_once_whenever_the_process_is_killed_or_stopped(tmp_path):
     site = Site(tmp_path, jobs={"policy": "copy", "format": "parquet", "age": 30, "target-path": str(tmp_path / "out"),
                                 "max-file-size-mb": 1})
     for i in range(1, JOBS + 1):
         site.add_job(i, 40, data=os.urandom(JOB_BYTES).hex().encode())
     mark = tmp_path / "job.db.retention/ran"
-    for _ in range(KILLS):
+    for i in range(KILLS):
         os.utime(mark, (0, 0))
         site.server.start()
         time.sleep(random.uniform(0.4, 0.9))  # anywhere: no point is waited for
-        site.server.process.kill()
-        site.server.process.wait()
+        if i % 2:
+            assert site.server.stop() == 0
+        else:
+            site.server.process.kill()
+            site.server.process.wait()
     os.utime(mark, (0, 0))
     with site.server as s:
         m = site.wait_runs("jobs", 2)
@@ -260,6 +263,8 @@ def test_a_run_is_neither_repeated_nor_put_off_by_a_restart(tmp_path):
     ({}, {"retention": {"policy": "delete"}}, {}, "archive.retention.age: missing"),
     ({}, {"retention": {"policy": "copy", "age": 3, "target-kind": "s3"}}, {}, "archive.retention.target-bucket: missing"),
     ({}, {"path": "a", "retention": {"policy": "copy", "age": 3, "target-path": "a"}}, {}, "is the archive itself"),
+    ({}, {"kind": "s3", "bucket": "b", "retention": {"policy": "copy", "age": 3, "target-kind": "s3", "target-bucket": "b"}}, {},
+     "archive.retention.target-bucket: is the archive itself"),
     ({}, {}, {"retention-time": "24:00"}, "tarn.retention-time: must be HH:MM"),
 ])
 def test_a_configuration_that_says_too_little_is_refused(tmp_path, main, archive, more, words):
