@@ -154,9 +154,10 @@ static void find_directory(struct ta_archiving *a)
 static struct ta_archiver_conf make_conf(struct ta_archiving *a)
 {
     const struct ta_conf_archiver *c = &a->config->tarn.archiver;
+    int64_t workers = c->workers < TA_ARCHIVE_WORKERS_MAX ? c->workers : TA_ARCHIVE_WORKERS_MAX;
 
     return (struct ta_archiver_conf){
-        .database = {.path = a->config->main.db},
+        .database = ta_conf_database(&a->config->main, TA_CONF_DB_PARTS * (workers + 1)),
         .open_backend = open_backend,
         .is_ready = is_ready,
         .self = a,
@@ -170,8 +171,7 @@ static struct ta_archiver_conf make_conf(struct ta_archiving *a)
         .hook = {.command = c->hook_command,
                  .url = c->hook_url,
                  .timeout_ms = c->hook_timeout_ns / MS_NS},
-        .workers =
-            (unsigned)(c->workers < TA_ARCHIVE_WORKERS_MAX ? c->workers : TA_ARCHIVE_WORKERS_MAX),
+        .workers = (unsigned)workers,
         .attempts = (unsigned)(c->attempts < 1000 ? c->attempts : 1000),
         .retry_s = c->retry_ns / NS,
         .retention_s = ta_archiving_retention_s(a),

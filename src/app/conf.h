@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "io/vfs.h"
+#include "jobs/sql.h"
 #include "line/line.h"
 
 #include <stdbool.h>
@@ -64,7 +65,9 @@ struct ta_conf_main {
     const char *cert_file, *key_file;
     const char *user, *group;
     const char *backend_url;
-    const char *db;                         /* of jobs; "" = no job side */
+    const char *db;      /* of jobs; "" = no job side */
+    int64_t db_cache_mb; /* of the connections of requests and archiver together */
+    int64_t db_busy_ms;
     const char *machine_state_dir;          /* "": none */
     struct ta_conf_strings api_allowed;     /* addresses; empty = all */
     const char *job_subject, *node_subject; /* api-subjects; "" = none */
@@ -187,6 +190,11 @@ enum {
     TA_CONF_METRICS_MAX = 4096, /* a site has some hundred */
     TA_CONF_BYTES_MAX = 8 << 20 /* strings and metrics of one configuration */
 };
+
+enum { TA_CONF_DB_PARTS = 4 }; /* three for requests, one for all of the archiver's workers */
+
+/* How to open main.db. `parts`: into so many its page cache is divided. */
+struct ta_sql_options ta_conf_database(const struct ta_conf_main *c, int64_t parts);
 
 /* Reads and checks `path`; a missing file is TA_ENOTFOUND. Things that are odd but usable are
  * said through `log` (may be NULL). On failure *out is empty; free it with ta_config_done. */

@@ -82,6 +82,16 @@ static int check_store(const struct ta_config *c, struct ta_err *err)
     return TA_OK;
 }
 
+struct ta_sql_options ta_conf_database(const struct ta_conf_main *c, int64_t parts)
+{
+    const int64_t cache_mb = c->db_cache_mb < 1 << 16 ? c->db_cache_mb : 1 << 16;
+
+    return (struct ta_sql_options){
+        .path = c->db,
+        .cache_bytes = (size_t)cache_mb * MiB / (size_t)parts,
+        .busy_timeout_ms = (int)(c->db_busy_ms < INT32_MAX ? c->db_busy_ms : INT32_MAX)};
+}
+
 uint32_t ta_conf_role(const char *word)
 {
     static const struct {

@@ -30,6 +30,32 @@ static const struct ta_conf_key subject_keys[] = {
 static const struct ta_conf_table subject_table = {"api-subjects", subject_keys,
                                                    TA_COUNT(subject_keys), TA_CONF_REFUSE};
 
+#define WITHOUT_EFFECT(key)                                                                        \
+    {                                                                                              \
+        .name = key, .kind = TA_CONF_IGNORED, .help = "accepted, without effect"                   \
+    }
+
+static const struct ta_conf_key db_keys[] = {
+    {.name = "cache-size-mb",
+     .kind = TA_CONF_INT,
+     .offset = IN(ta_conf_main, db_cache_mb),
+     .default_ = "32",
+     .rule = ">0",
+     .help = "MiB of the database's pages in memory, for requests and archiver together"},
+    {.name = "busy-timeout-ms",
+     .kind = TA_CONF_INT,
+     .offset = IN(ta_conf_main, db_busy_ms),
+     .default_ = "60000",
+     .rule = ">0",
+     .help = "how long another program's lock of the database is waited for"},
+    WITHOUT_EFFECT("soft-heap-limit-mb"),
+    WITHOUT_EFFECT("max-open-connections"),
+    WITHOUT_EFFECT("max-idle-connections"),
+    WITHOUT_EFFECT("max-idle-time-minutes"),
+};
+static const struct ta_conf_table db_table = {"db-config", db_keys, TA_COUNT(db_keys),
+                                              TA_CONF_REFUSE};
+
 static const struct ta_conf_key main_keys[] = {
     {.name = "addr",
      .kind = TA_CONF_TEXT,
@@ -87,6 +113,7 @@ static const struct ta_conf_key main_keys[] = {
      .default_ = "0",
      .rule = ">=0",
      .help = "seconds beyond its limit after which a job is ended; 0: never"},
+    {.name = "db-config", .kind = TA_CONF_TABLE, .sub = &db_table},
     {.name = "api-subjects", .kind = TA_CONF_TABLE, .sub = &subject_table},
     {.name = "nodestate-retention",
      .kind = TA_CONF_TABLE,

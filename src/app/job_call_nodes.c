@@ -6,7 +6,7 @@
 
 #include <strings.h>
 
-enum { NODES_MAX = 1 << 16, DETAIL_MAX = 64 << 10, METRICS_MAX = 4096 };
+enum { NODES_MAX = 1 << 16, DETAIL_MAX = 64 << 10, METRICS_MAX = 4096, NAMES_MAX = 300 };
 
 /* What a list of states comes to: the first word that is in it. "down" counts before "idle". */
 enum { SAYS_ALLOCATED = 1, SAYS_RESERVED = 2, SAYS_IDLE = 4, SAYS_DOWN = 8, SAYS_MIXED = 16 };
@@ -224,10 +224,17 @@ static int look_at(struct ta_job_call *c, struct ta_str cluster, struct expected
     return e;
 }
 
-/* The nodes that are in a subcluster; returns how many, or < 0. */
+/* As many as there is room for: the log has all. */
+static void add_name(struct ta_buf *names, struct ta_str name)
+{
+    if (names->len + name.len + 2 <= names->max && (!names->len || ta_buf_z(names, ", ") >= 0))
+        (void)ta_buf_str(names, name); /* without memory: a name less */
+}
+
+/* The nodes that are in a subcluster; returns how many, or < 0. `others`: names of those that are in none. */
 static int64_t make_reports(struct ta_job_call *c, const struct node_request *q,
                             const struct ta_cluster *cluster, struct ta_metrics *metrics,
-                            struct ta_node_report *out)
+                            struct ta_node_report *out, struct ta_buf *others)
 {
     struct expected x = {0};
     int64_t n = 0;
@@ -241,6 +248,7 @@ static int64_t make_reports(struct ta_job_call *c, const struct node_request *q,
         if (!sub || !node->host.len) {
             ta_logf(c->place->log, TA_LOG_WARN, "nodestate: %.*s is in no subcluster of %.*s",
                     TA_STR_FMT(node->host), TA_STR_FMT(cluster->name));
+            add_name(others, node->host);
             continue;
         }
         *report = (struct ta_node_report){.host = node->host,
@@ -263,11 +271,23 @@ static int64_t make_reports(struct ta_job_call *c, const struct node_request *q,
     return n;
 }
 
+/* All of them, or how many and which not: a sender would not learn of it otherwise. */
+static void answer(struct ta_job_call *c, const struct node_request *q, size_t n,
+                   const struct ta_buf *others)
+{
+    if (n == q->n)
+        c->status = 200;
+    else
+        job_refuse(c, n ? 207 : 422, "%zu of %zu nodes stored; in no subcluster of %.*s: %.*s", n,
+                   q->n, TA_STR_FMT(q->cluster), TA_STR_FMT(ta_buf_view(others)));
+}
+
 void job_call_node_states(struct ta_job_call *c, struct ta_repository *r)
 {
     struct node_request q = {0};
     const struct ta_cluster *cluster;
     struct ta_node_report *reports;
+    struct ta_buf others;
     struct ta_err why = {0};
 
     if (!job_read_object(c, node_member, &q))
@@ -278,9 +298,10 @@ void job_call_node_states(struct ta_job_call *c, struct ta_repository *r)
         return;
     }
     reports = ta_arena_get(&c->arena, q.n * sizeof(*reports));
+    ta_buf_init(&others, &c->arena.alloc, NAMES_MAX);
 
     struct ta_metrics *metrics = ta_store_metrics(c->place->store);
-    int64_t n = reports ? make_reports(c, &q, cluster, metrics, reports) : TA_ENOMEM;
+    int64_t n = reports ? make_reports(c, &q, cluster, metrics, reports, &others) : TA_ENOMEM;
 
     ta_metrics_unref(metrics);
     if (n >= 0) {
@@ -292,5 +313,5 @@ void job_call_node_states(struct ta_job_call *c, struct ta_repository *r)
     if (n < 0)
         job_fail(c, (int)n, "storing the states of nodes failed", &why);
     else
-        c->status = 200;
+        answer(c, &q, (size_t)n, &others);
 }

@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 /* What calls about jobs answer; 503: no memory, or a lock of the database that lasted. */
-static const int codes[TA_JOB_CODES - 1] = {200, 201, 400, 403, 404, 422, 500, 503};
+static const int codes[TA_JOB_CODES - 1] = {200, 201, 207, 400, 403, 404, 422, 500, 503};
 
 void ta_job_counts_add(struct ta_job_counts *c, enum ta_job_event_kind kind, enum ta_job_way way,
                        int status)

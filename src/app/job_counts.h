@@ -9,7 +9,7 @@
 enum ta_job_way { TA_JOB_OVER_REST, TA_JOB_OVER_NATS, TA_JOB_WAYS };
 enum ta_job_event_kind { TA_JOB_STARTS, TA_JOB_STOPS, TA_JOB_REPORTS, TA_JOB_EVENT_KINDS };
 
-enum { TA_JOB_CODES = 9 }; /* statuses told apart, the last is "other" */
+enum { TA_JOB_CODES = 10 }; /* statuses told apart, the last is "other" */
 
 /* Any thread. */
 struct ta_job_counts {

@@ -80,10 +80,10 @@ static void line_init(struct ta_desk_line *l)
     l->last = &l->first;
 }
 
-int ta_job_desk_open(struct ta_job_desk *d, const struct ta_job_place *place, const char *path,
+int ta_job_desk_open(struct ta_job_desk *d, const struct ta_job_place *place,
+                     const struct ta_sql_options *database,
                      const struct ta_job_schema_options *schema, struct ta_err *err)
 {
-    const struct ta_sql_options options = {.path = path};
     int r;
 
     *d = (struct ta_job_desk){.place = *place, .is_open = true};
@@ -92,13 +92,13 @@ int ta_job_desk_open(struct ta_job_desk *d, const struct ta_job_place *place, co
     line_init(&d->change);
     line_init(&d->ask);
     line_init(&d->data);
-    r = ta_job_desk_prepare(path, schema, err);
+    r = ta_job_desk_prepare(database->path, schema, err);
     if (r == TA_OK)
-        r = ta_repository_open(&d->change.repository, &options, place->alloc, err);
+        r = ta_repository_open(&d->change.repository, database, place->alloc, err);
     if (r == TA_OK)
-        r = ta_repository_open(&d->ask.repository, &options, place->alloc, err);
+        r = ta_repository_open(&d->ask.repository, database, place->alloc, err);
     if (r == TA_OK)
-        r = ta_repository_open(&d->data.repository, &options, place->alloc, err);
+        r = ta_repository_open(&d->data.repository, database, place->alloc, err);
     if (r < 0)
         ta_job_desk_close(d);
     return r;

@@ -44,7 +44,8 @@ struct ta_job_desk {
 int ta_job_desk_prepare(const char *path, const struct ta_job_schema_options *schema,
                         struct ta_err *err);
 /* The database is made ready and opened; nothing runs yet. Borrows what `place` points to. */
-int ta_job_desk_open(struct ta_job_desk *d, const struct ta_job_place *place, const char *path,
+int ta_job_desk_open(struct ta_job_desk *d, const struct ta_job_place *place,
+                     const struct ta_sql_options *database,
                      const struct ta_job_schema_options *schema, struct ta_err *err);
 int ta_job_desk_start(struct ta_job_desk *d, struct ta_err *err);
 /* TA_EAGAIN: too many wait; TA_ECANCELED: the desk stops. Else `done` will be called. */

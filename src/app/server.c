@@ -316,11 +316,12 @@ static int start_jobs(struct ta_server *s, struct ta_err *err)
     };
     const struct ta_job_schema_options schema = {.has_all_indexes =
                                                      s->config->tarn.all_job_indexes};
+    const struct ta_sql_options database = ta_conf_database(&s->config->main, TA_CONF_DB_PARTS);
     int r;
 
     if (!s->config->main.db[0])
         return TA_OK;
-    r = ta_job_desk_open(&s->jobs, &place, s->config->main.db, &schema, err);
+    r = ta_job_desk_open(&s->jobs, &place, &database, &schema, err);
     return r < 0 ? r : ta_job_desk_start(&s->jobs, err);
 }
 

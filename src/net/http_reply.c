@@ -15,6 +15,7 @@ static const struct {
     {201, "Created"},
     {202, "Accepted"},
     {204, "No Content"},
+    {207, "Multi-Status"},
     {304, "Not Modified"},
     {307, "Temporary Redirect"},
     {400, "Bad Request"},

@@ -102,6 +102,9 @@ def test_an_ended_job_comes_into_the_archive_and_is_counted(tmp_path):
         while s.metrics()["tarn_jobs_archived_total"] != 2:
             assert time.monotonic() < until
             time.sleep(0.02)
+        seen = s.metrics()
+        assert seen["tarn_jobs_archived_bytes_total"] > 2000 and seen["tarn_jobs_archive_seconds_total"] > 0
+        assert seen["tarn_jobs_failed_total"] == seen["tarn_jobs_retried_total"] == 0
         text = s.request("GET", "/metrics").text
         manual = (tarn.ROOT / "doc" / "metrics.md").read_text()
         names = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE tarn_jobs_")}

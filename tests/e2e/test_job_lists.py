@@ -7,7 +7,7 @@ import tarn
 from test_jobs import conf, database
 
 JOBS = int(os.environ.get("TARN_LIST_JOBS", "8000"))
-PEAK_MAX = 24 << 20
+PEAK_MAX = 6 << 20
 
 
 def fill(directory, n):
@@ -26,7 +26,8 @@ def peak(server):
 
 
 def test_a_list_of_thousands_of_jobs_is_whole_and_takes_no_memory_for_them(tmp_path):
-    with tarn.Server(tmp_path, conf(tmp_path)) as s:
+    """The pages of the database in memory are a quarter of what is configured, for questions."""
+    with tarn.Server(tmp_path, conf(tmp_path, **{"db-config": {"cache-size-mb": 4, "max-open-connections": 4}})) as s:
         fill(tmp_path, JOBS)
         assert len(s.request("GET", "/api/jobs/?with-metadata").json()["jobs"]) == 25
         before = peak(s)
@@ -36,7 +37,7 @@ def test_a_list_of_thousands_of_jobs_is_whole_and_takes_no_memory_for_them(tmp_p
         page = answer.json()
         assert (page["items"], page["page"]) == (min(JOBS, 100000), 1)
         assert [j["jobId"] for j in page["jobs"]] == list(range(JOBS, JOBS - page["items"], -1))
-        assert len(answer.body) > page["items"] * 4096 > PEAK_MAX
+        assert len(answer.body) > page["items"] * 4096
         assert grown < PEAK_MAX
         assert s.request("GET", f"/api/jobs/?items-per-page=1000&page={(JOBS - 1) // 1000 + 1}").json()["jobs"][-1]["jobId"] == 1
         assert not list(tmp_path.rglob(".job-list"))

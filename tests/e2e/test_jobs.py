@@ -334,6 +334,12 @@ def test_nodes_are_as_well_as_their_metrics(tmp_path):
                  {"hostname": "h2", "states": ["mixed"]}, {"hostname": "h3", "states": ["odd"]},
                  {"hostname": "other", "states": ["idle"]}]
         answer = post(s, "/api/nodestate/", {"cluster": "c", "nodes": nodes})
+        assert (answer.status, answer.json()) == (207, {
+            "status": "Multi-Status", "error": "3 of 4 nodes stored; in no subcluster of c: other"})
+        answer = post(s, "/api/nodestate/", {"cluster": "c", "nodes": nodes[3:] + [{"hostname": "", "states": []}]})
+        assert (answer.status, answer.json()["error"]) == (
+            422, "0 of 2 nodes stored; in no subcluster of c: other, ")
+        answer = post(s, "/api/nodestate/", {"cluster": "c", "nodes": []})
         assert (answer.status, answer.text) == (200, "")
         assert post(s, "/api/healthcheck", {"cluster": "c", "nodes": nodes[:1]}).status == 200
         assert post(s, "/api/nodestate/", {"cluster": "d", "nodes": nodes}).status == 400
