@@ -4,8 +4,8 @@
  * temporary file) as binary32 values, so that both are read alike afterwards: by offset, a block at a
  * time. A series is its tree path, not its columns: two accelerators' `nvlink0` stay two series.
  *
- * Memory: 32 bytes per series and file, about 150 per series, plus names; never values. All of it comes
- * from one allocator with a cap: over it adding is TA_ENOMEM, and the caller indexes a part of the metrics at
+ * Memory: 32 bytes per series and file, about 150 per series, plus names, and 512 KiB in which small .bin files
+ * stand whole (one read instead of one a series). All of it comes from one allocator with a cap: over it adding is TA_ENOMEM, and the caller indexes a part of the metrics at
  * a time (ta_arc_part): the files are looked through once for each part.
  */
 #ifndef TARN_ARCHIVE_HOST_INDEX_H
@@ -28,6 +28,7 @@ struct ta_arc_file {
     int64_t mtime_ns;
     struct ta_file *open; /* .bin; NULL = closed */
     uint32_t used;        /* when it was used last: the oldest is closed first */
+    const char *whole;    /* .bin: its `bytes` bytes, or NULL */
 };
 
 /* n values of one series in one file. */
@@ -64,6 +65,8 @@ struct ta_arc_index {
     uint32_t clock;
     struct ta_file *spool;
     uint64_t spool_bytes;
+    char *wholes; /* of WHOLE_BYTES, for files[].whole of this host; NULL until wanted */
+    size_t wholes_used;
     struct ta_arena names;
     struct ta_arc_series *series;
     uint32_t n_series, cap_series;
