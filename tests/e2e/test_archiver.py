@@ -1,5 +1,6 @@
 """Ended jobs come from the database into the archive, also when the process is killed meanwhile."""
 
+import contextlib
 import gzip
 import json
 import os
@@ -7,9 +8,11 @@ import random
 import sqlite3
 import time
 
+import pytest
+
 import tarn
 
-JOBS = int(os.environ.get("TARN_ARCHIVE_JOBS", "50"))
+JOBS = int(os.environ.get("TARN_ARCHIVE_JOBS", "25"))
 KILLS = int(os.environ.get("TARN_ARCHIVE_KILLS", "8"))
 CLUSTER = {
     "name": "c",
@@ -73,6 +76,9 @@ class Site:
 
     def place(self, job_id):
         return self.directory / "archive" / "c" / str(job_id // 1000) / f"{job_id % 1000:03}" / str(self.start_s)
+
+    def begun(self, job_id):
+        return self.place(job_id).exists() and any(self.place(job_id).iterdir())
 
     def read(self, job_id):
         """The two documents of a job, None for one that is not there."""
@@ -236,18 +242,39 @@ def test_a_bad_file_of_rules_ends_the_start_and_is_named(tmp_path):
     assert "rules.json: rule 1 (b): a rule needs 1 to 64 conditions" in done.stderr
 
 
-def test_a_kill_at_any_point_leaves_each_job_archived_whole_or_waiting(tmp_path):
+class SqliteSite(Site):
+    """The same with an archive in a database."""
+
+    def __init__(self, directory):
+        super().__init__(directory, {"kind": "sqlite", "db-path": str(directory / "archive.db")})
+
+    def documents(self, job_id):
+        with contextlib.closing(sqlite3.connect(self.directory / "archive.db", timeout=60)) as db:
+            return db.execute("SELECT meta_json, data_json, data_compressed FROM jobs WHERE job_id = ?"
+                              " AND cluster = 'c' AND start_time = ?", (job_id, self.start_s)).fetchone()
+
+    def begun(self, job_id):
+        return self.documents(job_id) is not None
+
+    def read(self, job_id):
+        found = self.documents(job_id)
+        return found and (json.loads(found[0]), json.loads(gzip.decompress(found[1]) if found[2] else found[1]))
+
+
+@pytest.mark.parametrize("kind, jobs_min, kills_min", [(Site, JOBS, KILLS), (SqliteSite, JOBS // 2, KILLS // 2)],
+                         ids=["files", "a database"])
+def test_a_kill_at_any_point_leaves_each_job_archived_whole_or_waiting(tmp_path, kind, jobs_min, kills_min):
     """Killed at random moments while it archives, until there were as many kills, and as many jobs."""
-    site = Site(tmp_path)
+    site = kind(tmp_path)
     jobs = kills = in_the_middle = 0
     seen = set()
     with site.server as s:
         site.feed()
         s.stop()
         # The tables are there; the jobs are not, and nobody archives before the first kill.
-        while jobs < JOBS or kills < KILLS or any(v != 3 for v in site.states().values()):
+        while jobs < jobs_min or kills < kills_min or any(v != 3 for v in site.states().values()):
             waiting = sum(v != 3 for v in site.states().values())
-            if waiting < 10 and (jobs < JOBS or kills < KILLS):
+            if waiting < 10 and (jobs < jobs_min or kills < kills_min):
                 site.end_jobs(5000 + jobs, 25)
                 jobs += 25
             s.start()
@@ -262,9 +289,9 @@ def test_a_kill_at_any_point_leaves_each_job_archived_whole_or_waiting(tmp_path)
                     site.check_whole(job_id)
                     seen.add(job_id)
                 elif state == 1:
-                    begun |= site.place(job_id).exists() and any(site.place(job_id).iterdir())
+                    begun |= site.begun(job_id)
             in_the_middle += begun
-            assert kills < 20 * (JOBS + KILLS)
+            assert kills < 20 * (jobs_min + kills_min)
         s.start()
         assert len(site.states()) == jobs
         site.wait(range(5000, 5000 + jobs))
@@ -272,5 +299,5 @@ def test_a_kill_at_any_point_leaves_each_job_archived_whole_or_waiting(tmp_path)
             site.check_whole(job_id)
         with site.database() as db:
             assert db.execute("SELECT count(*) FROM tarn_archive").fetchone()[0] == 0
-        print(f"{jobs} jobs archived over {kills} kills, {in_the_middle} of them between the files and the row"
+        print(f"{jobs} jobs archived over {kills} kills, {in_the_middle} of them between the archive and the row"
               " of a job, none lost and none in part")
