@@ -223,13 +223,17 @@ def test_compressing_packs_long_plain_data_and_changes_nothing_else(archive):
     assert run("compress", archive).stdout == "4 jobs, 0 compressed, 0 failed\n"
 
 
+OLD_AVERAGES = ("mem_used_max", "flops_any_avg", "mem_bw_avg", "load_avg", "net_bw_avg", "net_data_vol_total",
+                "file_bw_avg", "file_data_vol_total")
+
+
 @pytest.mark.parametrize("exclusive,shared", [(0, "multi_user"), (1, "none"), (2, "single_user")])
 def test_an_archive_of_version_2_is_migrated_in_place_once_all_its_jobs_are(archive, exclusive, shared):
     (archive / "version.txt").write_text("2\n")
     path = archive / "fritz/0/007/1608923999/meta.json"
     m = json.loads(path.read_text())
     del m["shared"], m["submitTime"], m["energy"]
-    old = json.dumps({**m, "exclusive": exclusive, "stopTime": 5, "load_avg": 1.5, "mem_used_max": 2})
+    old = json.dumps({**m, "exclusive": exclusive, "stopTime": 5, **dict.fromkeys(OLD_AVERAGES, 1.5)})
     path.write_text(old)
     r = run("list", archive)
     assert len(r.stdout.splitlines()) == 3
@@ -242,6 +246,42 @@ def test_an_archive_of_version_2_is_migrated_in_place_once_all_its_jobs_are(arch
     assert (archive / "version.txt").read_text() == "3\n"
     assert run("migrate", archive).stdout == "3 jobs, 0 migrated, 0 failed\n"
     run("validate", archive)
+
+
+def test_each_thing_that_is_old_about_a_job_is_put_right_alone_and_what_is_there_stays(archive):
+    """(spec: job-archive 12.2) Member by member; the rest of the document and the data are as before."""
+    path = archive / "fritz/0/007/1608923999/meta.json"
+    m = json.loads(path.read_text())
+    before = (path.parent / "data.json").read_bytes()
+
+    def without(*names):
+        return {k: v for k, v in m.items() if k not in names}
+
+    old_unit = {**m, "exclusive": 1, "statistics": {**m["statistics"], "ipc": {"unit": "IPC", "avg": 1, "min": 0, "max": 2},
+                                                    "bw": {"unit": "MB/s", "avg": 1, "min": 0, "max": 2}}}
+    new_unit = {**m, "statistics": {**m["statistics"], "ipc": {"unit": {"base": "IPC"}, "avg": 1, "min": 0, "max": 2},
+                                    "bw": {"unit": {"base": "B/s", "prefix": "M"}, "avg": 1, "min": 0, "max": 2}}}
+    cases = [(without("shared"), {**m, "shared": "none"}),
+             (without("submitTime"), {**m, "submitTime": m["startTime"]}),
+             (without("energy"), {**m, "energy": 0}),
+             ({**without("submitTime"), "requestedMemory": 0}, {**without("requestedMemory"), "submitTime": m["startTime"]}),
+             ({**m, "exclusive": 2, "shared": "none"}, {**m, "shared": "single_user"}),
+             *(({**m, name: 3}, m) for name in OLD_AVERAGES), (old_unit, new_unit)]
+    for old, new in cases:
+        (archive / "version.txt").write_text("2\n")
+        path.write_text(json.dumps(old))
+        assert run("migrate", archive, "--dry-run").stdout == "3 jobs, 1 to migrate, 0 failed\n", old
+        assert json.loads(path.read_text()) == old and (archive / "version.txt").read_text() == "2\n"
+        assert run("migrate", archive).stdout == "3 jobs, 1 migrated, 0 failed\n", old
+        assert json.loads(path.read_text()) == new
+        assert (archive / "version.txt").read_text() == "3\n"
+        assert run("migrate", archive).stdout == "3 jobs, 0 migrated, 0 failed\n"
+    assert (path.parent / "data.json").read_bytes() == before
+    for wrong in (3, -1, 1.5, "1", None, True):
+        path.write_text(json.dumps({**m, "exclusive": wrong}))
+        r = run("migrate", archive, ok=False)
+        assert r.returncode == 1 and "\"exclusive\" to be 0, 1 or 2" in r.stdout
+        assert json.loads(path.read_text())["exclusive"] == wrong
 
 
 def test_an_archive_with_a_job_that_cannot_be_migrated_keeps_its_version(archive):

@@ -4,6 +4,8 @@ import gzip
 import json
 import os
 import random
+import re
+import shutil
 import subprocess
 
 import jsonschema
@@ -11,6 +13,7 @@ import pytest
 
 import job_schemas as rules
 import tarn
+import test_archiver
 
 GOLDEN = tarn.ROOT.parent / "shared" / "golden" / "job-archive"
 golden = pytest.mark.skipif(not GOLDEN.is_dir(), reason="the recorded archives are not here")
@@ -211,6 +214,93 @@ def test_a_strict_import_takes_what_keeps_the_rules_and_says_why_it_refuses_the_
     r = strict_import()
     assert r.returncode == 1
     assert "fritz/cluster.json: /metricConfig/0/aggregation: is \"\", must be one of \"sum\", \"avg\"" in r.stderr
+
+
+DEVIATIONS = json.loads((tarn.ROOT / "tests/e2e/job_schema_deviations.json").read_text())
+
+
+def deviations_of(root, folders="*/*/*/*"):
+    """Of every document of a tree, the rules of the schemas that it breaks: {number in DEVIATIONS}, all of them known."""
+    found = set()
+    documents = [("cluster", p) for p in root.glob("*/cluster.json")]
+    documents += [(p.name.split(".")[0], p) for p in root.glob(folders + "/*.json*")]
+    for kind, path in documents:
+        text = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        for e in SCHEMAS[kind].iter_errors(json.loads(text)):
+            at = "/" + "/".join(map(str, e.absolute_path))
+            rule = f"required: {e.message.split(chr(39))[1]}" if e.validator == "required" else e.validator
+            known = [i for i, d in enumerate(DEVIATIONS) if re.fullmatch(d["document"], kind)
+                     and re.fullmatch(d["at"], at) and re.fullmatch(d["rule"], rule)]
+            assert known, (path, at, rule, e.message[:200])
+            found.add(known[0])
+    assert len(documents) > 2
+    return found
+
+
+def test_what_the_archiver_writes_breaks_only_rules_that_the_reference_breaks_with_a_reason(tmp_path, monkeypatch):
+    cluster = {**rules.valid_cluster("c"), "metricConfig": []}
+    names = ("cpu_user", "cpu_load", "mem_used", "flops_any", "mem_bw", "net_bw", "cpu_power")
+    for name in names:
+        fine = name in ("cpu_user", "flops_any")
+        cluster["metricConfig"].append({
+            "name": name, "unit": {"base": "B/s", "prefix": "G"}, "scope": "hwthread" if fine else "node", "timestep": 60,
+            "aggregation": "avg", "peak": 4, "normal": 3, "caution": 2, "alert": 1, **({"footprint": "avg"} if fine else {}),
+            **({"energy": "power"} if name == "cpu_power" else {})})
+    cluster["subClusters"][0].update(nodes="*", topology={
+        "node": [0, 1, 2, 3], "socket": [[0, 1, 2, 3]], "memoryDomain": [[0, 1, 2, 3]], "core": [[0], [1], [2], [3]]})
+    monkeypatch.setattr(test_archiver, "CLUSTER", cluster)
+    monkeypatch.setattr(tarn, "METRICS", {name: {"frequency": 60, "aggregation": "avg"} for name in names})
+    root = tmp_path / "archive"
+    (root / "c").mkdir(parents=True)
+    (root / "version.txt").write_text("3\n")
+    (root / "c/cluster.json").write_text(json.dumps(cluster))
+    site = test_archiver.Site(tmp_path)
+    with site.server as server:
+        lines = []
+        for name in names:
+            types = [f"type=hwthread,type-id={t}" for t in range(4)] if name in ("cpu_user", "flops_any") else ["type=node"]
+            lines += [f"{name},cluster=c,hostname={host},{kind} value={i % 9} {site.start_s + 60 * i}"
+                      for host in ("n1", "n2") for kind in types for i in range(60)]
+        assert server.write("\n".join(lines) + "\n").status == 200
+        site.end_jobs(4001, 2)
+        site.wait([4001, 4002])
+    found = deviations_of(root)
+    assert found and not any(DEVIATIONS[i]["document"] == "cluster" for i in found)
+    _, data = site.read(4001)
+    assert sorted(data) == sorted(names) and "statisticsSeries" in data["flops_any"]["core"]
+    # tarn itself sees what jsonschema sees.
+    lines, totals = verdicts(root, "--strict", ok=False)
+    assert {line["jobId"] for line in lines if "rule" in line} == {4001, 4002}
+    assert not [line for line in lines if "fault" in line] and totals["breakRules"] == 2
+
+
+@golden
+def test_the_archives_of_the_reference_break_those_rules_and_no_others():
+    found = deviations_of(GOLDEN / "archiver/archive") | deviations_of(GOLDEN / "reencoded")
+    assert len(found) >= 6, found
+
+
+def test_configurations_of_other_days_are_read_or_refused_by_name(tmp_path):
+    """Footprints were lists of words and switches once, flop rates plain numbers, energy was not there."""
+    def change(**metric):
+        cluster = rules.valid_cluster("c")
+        cluster["metricConfig"][0].update(metric)
+        del cluster["metricConfig"][0]["energy"]
+        return cluster
+
+    plain_number = rules.valid_cluster("c")
+    plain_number["subClusters"][0]["flopRateScalar"] = 44
+    for cluster, ok, says in ((change(), True, ""), (change(footprint=""), True, ""),
+                              (change(**{"footprint-type": "avg"}), True, ""), (change(footprint=True), False, "footprint"),
+                              (change(footprint=["avg"]), False, "footprint"), (change(unit="GB/s"), False, "unit"),
+                              (plain_number, False, "flopRateScalar")):
+        root = tmp_path / "a"
+        new_archive(root)
+        (root / "fritz/cluster.json").write_text(json.dumps(cluster))
+        lines, totals = verdicts(root, ok=ok)
+        assert totals["clustersFailed"] == (not ok)
+        assert ok or (lines[0]["fault"].startswith("configuration: ") and says in lines[0]["fault"]), lines
+        shutil.rmtree(root)
 
 
 @golden
