@@ -1,5 +1,7 @@
 #include "persist/log_read.h"
 
+#include "base/bytes.h"
+
 #include <assert.h>
 #include <inttypes.h>
 
@@ -66,15 +68,15 @@ const struct ta_log_segment *ta_log_reader_segment(const struct ta_log_reader *r
     return &r->segment;
 }
 
-/* Makes the window begin at or before `at` and hold all the file has from there, up to a whole
- * record. Afterwards *n bytes stand at the result. */
-static const unsigned char *look(struct ta_log_reader *r, uint64_t at, size_t *n, int *e,
-                                 struct ta_err *err)
+/* Makes the window begin at or before `at` and hold `want` bytes from there, if the file has so many. Afterwards *n
+ * bytes stand at the result. */
+static const unsigned char *look(struct ta_log_reader *r, uint64_t at, size_t want, size_t *n,
+                                 int *e, struct ta_err *err)
 {
     uint64_t end = r->window_at + r->window_len;
 
     assert(at >= r->window_at);
-    if (end < r->size && (at >= end || end - at < TA_LOG_RECORD_HEAD + TA_LOG_PAYLOAD_MAX)) {
+    if (end < r->size && (at >= end || end - at < want)) {
         size_t keep = at < end ? (size_t)(end - at) : 0;
         if (keep)
             memmove(r->window, r->window + (at - r->window_at), keep);
@@ -92,6 +94,17 @@ static const unsigned char *look(struct ta_log_reader *r, uint64_t at, size_t *n
     end = r->window_at + r->window_len;
     *n = at < end ? (size_t)(end - at) : 0;
     return r->window + (at - r->window_at);
+}
+
+/* The same of a whole record, should one stand there. */
+static const unsigned char *look_at_record(struct ta_log_reader *r, uint64_t at, size_t *n, int *e,
+                                           struct ta_err *err)
+{
+    const unsigned char *p = look(r, at, TA_LOG_RECORD_HEAD, n, e, err);
+
+    if (!p || *n < TA_LOG_RECORD_HEAD || ta_get_u32(p + 4) > TA_LOG_PAYLOAD_MAX)
+        return p;
+    return look(r, at, TA_LOG_RECORD_HEAD + ta_get_u32(p + 4), n, e, err);
 }
 
 static bool take_record(struct ta_log_reader *r, uint64_t at, const unsigned char *p, size_t n,
@@ -124,7 +137,7 @@ static int skip_damage(struct ta_log_reader *r, struct ta_log_entry *out, struct
     for (;;) {
         size_t n = 0;
         struct ta_log_entry found;
-        const unsigned char *p = look(r, at, &n, &e, err);
+        const unsigned char *p = look_at_record(r, at, &n, &e, err);
         if (!p)
             return e;
         if (n == 0)
@@ -152,7 +165,7 @@ int ta_log_reader_next(struct ta_log_reader *r, struct ta_log_entry *out, struct
 {
     size_t n = 0;
     int e = TA_OK;
-    const unsigned char *p = look(r, r->at, &n, &e, err);
+    const unsigned char *p = look_at_record(r, r->at, &n, &e, err);
 
     if (!p)
         return e;

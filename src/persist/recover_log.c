@@ -189,6 +189,12 @@ static int put_piece(struct log_job *j, const struct log_host *h, struct log_sha
     else if (r == TA_OK)
         r = TA_ENOTFOUND;
     for (uint32_t i = 0; r >= 0 && i < p->count; i++) {
+        uint32_t n = ta_writer_append_row(&j->w, s->store_columns + p->first + i, p->count - i,
+                                          ts_s, p->values + 8 * (size_t)i);
+        j->c.samples += n;
+        i += n;
+        if (i == p->count)
+            break;
         int e = put_one(j, h, s, p->first + i, ts_s, ta_get_f64(p->values + 8 * (size_t)i));
         if (e == TA_ENOMEM && !j->is_begun)
             r = e;

@@ -22,20 +22,31 @@ enum { LANES = 8 }; /* positions turned from rows into columns at once: a cache 
 static uint32_t frame_columns(const struct ta_frame *f, uint32_t pos0, uint32_t n,
                               double out[LANES][WINDOW_SLOTS])
 {
+    double missing[LANES];
     uint32_t has_any = 0;
 
     assert(pos0 >= f->pos0 && pos0 - f->pos0 < f->stride);
     pos0 -= f->pos0;
     n = n < f->stride - pos0 ? n : f->stride - pos0;
+    for (uint32_t i = 0; i < LANES; i++)
+        missing[i] = NAN;
     for (uint32_t slot = 0; slot < WINDOW_SLOTS; slot++) {
         const double *row = ta_frame_row(f, slot);
 
-        for (uint32_t i = 0; i < LANES; i++) {
-            double v = row && i < n ? row[pos0 + i] : NAN;
+        row = row ? row + pos0 : missing;
+        if (n == LANES)
+            for (uint32_t i = 0; i < LANES; i++)
+                out[i][slot] = row[i];
+        else
+            for (uint32_t i = 0; i < n; i++)
+                out[i][slot] = row[i];
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t slot = 0;
 
-            out[i][slot] = v;
-            has_any |= (uint32_t)(v == v) << i;
-        }
+        while (slot < WINDOW_SLOTS && isnan(out[i][slot]))
+            slot++;
+        has_any |= (uint32_t)(slot < WINDOW_SLOTS) << i;
     }
     return has_any;
 }

@@ -1,5 +1,6 @@
 /* write.c - the writer's session on one host. */
 #include "store/write.h"
+#include "base/bytes.h"
 #include "store/store_int.h"
 
 #include <assert.h>
@@ -89,6 +90,29 @@ int64_t ta_writer_column(struct ta_writer *w, const struct ta_column_key *key)
 void ta_writer_key(const struct ta_writer *w, uint32_t col, struct ta_column_key *out)
 {
     ta_shape_key(w->host->shape, col, out);
+}
+
+uint32_t ta_writer_append_row(struct ta_writer *w, const uint32_t *columns, uint32_t n,
+                              int64_t ts_s, const void *values)
+{
+    const struct ta_col_state *states = w->states;
+    struct ta_row_cache *const *open = w->open;
+    const unsigned char *at = values;
+    uint32_t i = 0;
+
+    for (; i < n; i++, at += sizeof(double)) {
+        double v = ta_get_f64(at);
+
+        if (columns[i] - 1 >= w->n_states) /* 0 too */
+            break;
+        struct ta_col_state st = states[columns[i] - 1];
+        const struct ta_row_cache *row = open[st.open];
+        if (row->ts_s != ts_s || v != v)
+            break;
+        row->cells[st.pos] = v;
+    }
+    w->n_stored += i;
+    return i;
 }
 
 int ta_writer_append_slow(struct ta_writer *w, uint32_t col, int64_t ts_s, double v)

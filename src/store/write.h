@@ -121,4 +121,10 @@ static inline int ta_writer_append(struct ta_writer *w, uint32_t col, int64_t ts
     return ta_writer_append_slow(w, col, ts_s, v);
 }
 
+/* The same for a row: value i, a binary64 in little-endian bytes at values + 8 i, of column columns[i] - 1; 0: not known
+ * to the caller. Stops at the first that is not simply the next in its row and returns how many were stored:
+ * that one takes ta_writer_append, and the rest may come again. */
+uint32_t ta_writer_append_row(struct ta_writer *w, const uint32_t *columns, uint32_t n,
+                              int64_t ts_s, const void *values);
+
 #endif
