@@ -129,11 +129,22 @@ enum { WINDOW = 4096 };
 
 struct archived {
     const struct ta_job_question *q;
+    struct ta_source source; /* the document, for as long as there is time for it */
+    struct ta_source *json;
+    struct ta_job_load limits; /* of time */
     struct ta_data_columns columns;
     const struct ta_cluster_metric **metrics; /* what the document has, by name */
     size_t n_metrics;
     double window[WINDOW];
 };
+
+static int64_t read_in_time(struct ta_source *self, void *buf, size_t n, struct ta_err *err)
+{
+    struct archived *a = TA_CONTAINER(self, struct archived, source);
+    int r = ta_job_load_check(&a->limits, err);
+
+    return r < 0 ? r : a->json->read(a->json, buf, n, err);
+}
 
 static bool is_wanted(const void *self, struct ta_str metric)
 {
@@ -295,8 +306,11 @@ int ta_job_answer_archived(const struct ta_job_question *q, struct ta_source *js
         return ta_fail(err, TA_ENOMEM, "no memory for a job's metrics");
     a->q = q;
     a->n_metrics = 0;
-    int r = ta_data_columns_read(&a->columns, json, is_wanted, q, files->values, files->series,
-                                 files->bytes_max, arena, alloc, err);
+    a->json = json;
+    a->source = (struct ta_source){read_in_time};
+    a->limits = load_of(q, job, alloc);
+    int r = ta_data_columns_read(&a->columns, &a->source, is_wanted, q, files->values,
+                                 files->series, files->bytes_max, arena, alloc, err);
     if (r >= 0)
         r = list_metrics(a, arena, err);
     if (r >= 0)

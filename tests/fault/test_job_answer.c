@@ -200,13 +200,30 @@ static size_t peak_of(int hosts, int values, int64_t resolution_s)
 
 static void memory_is_a_window_over_the_series_however_many_they_are(void **state)
 {
-    size_t large = peak_of(32, 3600, 0), thin = peak_of(2, 4800, 300);
+    size_t large = peak_of(24, 3600, 0), thin = peak_of(2, 4800, 300);
 
     (void)state;
-    print_message("1,024 threads of 3,600 values: %zu KiB; 64 of 4,800 thinned out: %zu KiB\n",
+    print_message("768 threads of 3,600 values: %zu KiB; 64 of 4,800 thinned out: %zu KiB\n",
                   large / 1024, thin / 1024);
-    assert_true(large < 17 << 20); /* the values are 28 MiB */
+    assert_true(large < 17 << 20); /* the values are 21 MiB */
     assert_true(thin < 1 << 20);   /* and these 2.3 MiB */
+}
+
+static void who_stops_waits_for_no_document_to_end(void **state)
+{
+    const atomic_bool stop = true;
+    const struct ta_job_question q = {.stop = &stop};
+    struct made made = {.source = {read_made}, .hosts = 1 << 20, .threads = 32, .values = 1000};
+    struct ta_vfs_mem disk;
+    struct ta_buf out;
+
+    (void)state;
+    assert_int_equal(ta_vfs_mem_init(&disk, &ta_heap), TA_OK);
+    ta_buf_init(&out, &ta_heap, 1 << 20);
+    assert_int_equal(answer(&q, &made.source, &disk.vfs, &ta_heap, &out, NULL), TA_ECANCELED);
+    assert_true(made.at < 100);
+    ta_buf_done(&out);
+    ta_vfs_mem_done(&disk);
 }
 
 int main(void)
@@ -214,6 +231,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_refused_allocation_is_an_error_and_nothing_leaks),
         cmocka_unit_test(every_failed_access_to_a_file_is_an_error_with_its_words),
+        cmocka_unit_test(who_stops_waits_for_no_document_to_end),
         cmocka_unit_test(memory_is_a_window_over_the_series_however_many_they_are),
     };
 
