@@ -130,9 +130,9 @@ test: $(TESTS) all
 check: check-format check-layers check-headers test
 
 bench: $(BENCHES) all
-	@BUILD=$(BUILD) tools/run-bench $(BENCHES)
+	@BUILD=$(BUILD) tools/run-bench $(filter-out %/bench_app_write,$(BENCHES))
 	@$(PYTHON) tests/bench/archive_peers.py $(BUILD)
-	@tests/bench/serve.sh $(BUILD)/tarn
+	@tests/bench/serve.sh $(BUILD)/tarn $(BUILD)/tests/bench/bench_app_write
 	@$(PYTHON) tests/bench/page.py $(BUILD)/tarn
 	@$(PYTHON) tests/bench/stop_job.py $(BUILD)/tarn
 

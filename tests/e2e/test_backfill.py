@@ -95,7 +95,7 @@ def test_late_and_back_filled_samples_are_in_the_file_that_covers_their_time(tmp
 
     server = tarn.Server(tmp_path, site.conf)
     server.start()
-    late = [t for t in site.day(1) if t // FREQ % 7 == 0]
+    late = [t for t in site.day(1)[1:-1] if t // FREQ % 7 == 0]  # not its ends: they are those of the file
     site.write(server, [t for t in site.day(1) if t not in set(late)])
     checkpoint(server)
     site.write(server, site.day(3))

@@ -274,7 +274,7 @@ def test_writes_are_refused_while_the_disk_fails_and_nothing_acknowledged_is_los
         with trouble.server() as again:
             life.check(again)
             assert life.write(again).status == 200
-    print(f"disktrouble: {kind.__name__} acked={len(life.acked)} refused={len(life.tried) - len(life.acked)} "
+    print(f"disktrouble {kind.__name__.lower()}: acked={len(life.acked)} refused={len(life.tried) - len(life.acked)} "
           "lost=0 invented=0")
 
 

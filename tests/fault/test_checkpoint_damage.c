@@ -94,7 +94,7 @@ static void flip_every_bit(struct site *s)
                      (unsigned long long)s->model.lost, (unsigned long long)s->model.wrong);
         s->bytes[bit / 8] ^= (unsigned char)(1u << bit % 8);
     }
-    printf("mutate: %s flips=%llu lost=0 wrong=0\n", name_of(s), (unsigned long long)flips);
+    printf("mutate %s: flips=%llu lost=0 wrong=0\n", name_of(s), (unsigned long long)flips);
 }
 
 static void any_flipped_bit_of_a_checkpoint_costs_nothing(void **state)
@@ -122,7 +122,7 @@ static void cut_everywhere(struct site *s)
         lost = s->model.lost;
     }
     assert_int_equal(lost, 0);
-    printf("mutate: %s cuts=%llu wrong=0\n", name_of(s), (unsigned long long)cuts);
+    printf("mutate %s: cuts=%llu wrong=0\n", name_of(s), (unsigned long long)cuts);
 }
 
 static void a_checkpoint_cut_anywhere_gives_what_stands_before_the_cut(void **state)
@@ -161,7 +161,7 @@ static void more_damage_than_a_bit_is_never_believed(void **state)
         }
         end(&s);
     }
-    printf("mutate: garbage tries=%llu lost=%llu wrong=0\n", (unsigned long long)tries,
+    printf("mutate garbage: tries=%llu lost=%llu wrong=0\n", (unsigned long long)tries,
            (unsigned long long)lost);
     assert_true(lost > 0);
 }
@@ -196,7 +196,7 @@ static void ignored_checksums_are_noticed_by_these_tests(void **state)
             wrong += s.model.wrong;
             s.bytes[bit / 8] ^= (unsigned char)(1u << bit % 8);
         }
-        printf("mutate mutant: %s checksums ignored, wrong=%llu\n", name_of(&s),
+        printf("mutate %s mutant: checksums_ignored_wrong=%llu\n", name_of(&s),
                (unsigned long long)wrong);
         assert_true(wrong > 0);
         end(&s);

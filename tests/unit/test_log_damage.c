@@ -104,7 +104,7 @@ static void any_flipped_bit_costs_at_most_its_record(void **state)
         assert_true(seen.is_in_order);
         bytes[bit / 8] ^= (unsigned char)(1u << bit % 8);
     }
-    printf("mutate: log records flips=%zu records_lost_each=1 wrong=0\n", good_len * 8);
+    printf("mutate log records: flips=%zu records_lost_each=1 wrong=0\n", good_len * 8);
     ta_vfs_mem_done(&m);
 }
 
@@ -124,7 +124,7 @@ static void a_segment_cut_anywhere_gives_its_whole_records(void **state)
         before = seen.records;
     }
     assert_int_equal(before, RECORDS);
-    printf("mutate: log cuts=%zu whole_records_lost=0 wrong=0\n", good_len + 1);
+    printf("mutate log records: cuts=%zu whole_records_lost=0 wrong=0\n", good_len + 1);
     ta_vfs_mem_done(&m);
 }
 

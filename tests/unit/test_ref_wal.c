@@ -140,7 +140,7 @@ static void a_flipped_bit_costs_one_record_and_no_other(void **state)
     }
     b.at[0] ^= 1; /* the file's magic: nothing is lost */
     assert_int_equal(read_back(b.at, b.len).samples, RECORDS);
-    printf("mutate: wal flips=%llu records_lost_each=1 wrong=0\n", (unsigned long long)flips);
+    printf("mutate wal: flips=%llu records_lost_each=1 wrong=0\n", (unsigned long long)flips);
     ta_buf_done(&b);
 }
 
@@ -159,7 +159,7 @@ static void a_cut_file_gives_its_whole_records(void **state)
         before = seen.samples;
     }
     assert_int_equal(before, RECORDS);
-    printf("mutate: wal cuts=%zu whole_records_lost=0 wrong=0\n", b.len + 1);
+    printf("mutate wal: cuts=%zu whole_records_lost=0 wrong=0\n", b.len + 1);
     ta_buf_done(&b);
 }
 
@@ -182,7 +182,7 @@ static void a_log_whose_checksums_are_ignored_is_noticed(void **state)
         wrong += read_back(b.at, b.len).wrong;
         *hit ^= (char)(1u << bit % 8);
     }
-    printf("mutate mutant: wal checksums ignored, wrong=%u\n", wrong);
+    printf("mutate wal mutant: checksums_ignored_wrong=%u\n", wrong);
     assert_true(wrong > payload);
     ta_buf_done(&b);
 }

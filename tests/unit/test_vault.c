@@ -232,7 +232,7 @@ static void any_flipped_bit_of_the_log_costs_at_most_its_record(void **state)
         life_drop(&l);
         ta_vfs_mem_done(&copy);
     }
-    printf("mutate: log flips=%llu records_hit=%llu wrong=0 beyond_hit_lost=0\n",
+    printf("mutate log: flips=%llu records_hit=%llu wrong=0 beyond_hit_lost=0\n",
            (unsigned long long)flips, (unsigned long long)records_hit);
     assert_true(records_hit > 0);
     ta_vfs_mem_done(&disk);
@@ -280,7 +280,7 @@ static void a_log_whose_checksums_are_ignored_is_noticed(void **state)
         ta_vfs_mem_done(&copy);
         *hit ^= (unsigned char)(1u << bit % 8);
     }
-    printf("mutate mutant: log checksums ignored, wrong=%llu\n", (unsigned long long)noticed);
+    printf("mutate log mutant: checksums_ignored_wrong=%llu\n", (unsigned long long)noticed);
     assert_true(noticed > 0);
     ta_vfs_mem_done(&disk);
     free(m);
