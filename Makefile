@@ -139,7 +139,7 @@ bench: $(BENCHES) all
 # The same programs that `make test` runs with small counts, with the full ones; each prints one line.
 soak: $(BUILD)/tests/fault/test_vault_powercut $(BUILD)/tests/fault/test_vault_io \
       $(BUILD)/tests/fault/test_vault_memory $(BUILD)/tests/fault/test_archiver_memory \
-      $(BUILD)/tests/unit/test_node_retention $(BUILD)/tests/unit/test_job_retention \
+      $(BUILD)/tests/unit/test_node_retention $(BUILD)/tests/unit/test_job_retention $(BUILD)/tests/unit/test_repository_rebuild \
       $(BUILD)/tests/fault/test_checkpoint_damage $(BUILD)/tests/unit/test_vault \
       $(BUILD)/tests/unit/test_log_damage $(BUILD)/tests/unit/test_ref_wal $(BUILD)/tests/unit/test_job_parquet \
       $(BUILD)/tests/fault/test_job_ways_fault all
@@ -154,6 +154,7 @@ soak: $(BUILD)/tests/fault/test_vault_powercut $(BUILD)/tests/fault/test_vault_i
 	TARN_ALL_FAULTS=1 $(BUILD)/tests/unit/test_node_retention
 	TARN_ALL_FAULTS=1 $(BUILD)/tests/unit/test_job_retention
 	TARN_ALL_FAULTS=1 $(BUILD)/tests/unit/test_job_parquet
+	TARN_ALL_FAULTS=1 $(BUILD)/tests/unit/test_repository_rebuild
 	TARN_ALL_FAULTS=1 $(BUILD)/tests/fault/test_job_ways_fault
 	TARN_RETENTION_KILLS=100 TARN_ARCHIVE_JOBS=500 TARN_ARCHIVE_KILLS=500 TARN_KILLS=1000 TARN_ACKS=10000 \
 	    TARN_SYSKILL_DEPTH=11 TARN_STOPS=50 \
