@@ -70,3 +70,15 @@ def test_a_page_has_a_limit_that_is_named(tmp_path):
         for bad in ("0", "-1", "x", "9223372036854775808", ""):
             assert s.request("GET", f"/api/jobs/?items-per-page={bad}").status == 400
         assert s.request("GET", "/api/jobs/?items-per-page=100000&page=9223372036854775807").status == 400
+
+
+def test_a_list_that_cannot_be_laid_down_is_an_error_and_no_half_answer(tmp_path):
+    with tarn.Server(tmp_path, conf(tmp_path)) as s:
+        fill(tmp_path, 600)
+        (tmp_path / ".job-list").mkdir()
+        answer = s.request("GET", "/api/jobs/?with-metadata&items-per-page=600")
+        assert answer.status == 500 and "listing jobs failed" in answer.json()["error"]
+        assert ".job-list" in answer.json()["error"]
+        assert len(s.request("GET", "/api/jobs/").json()["jobs"]) == 25
+        (tmp_path / ".job-list").rmdir()
+        assert len(s.request("GET", "/api/jobs/?with-metadata&items-per-page=600").json()["jobs"]) == 600
