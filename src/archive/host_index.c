@@ -369,24 +369,27 @@ static int compare_series(const struct ta_arc_series *a, const struct ta_arc_ser
     return c ? c : ta_str_cmp(a->path, b->path);
 }
 
-/* Heap sort: in place, no memory of its own (qsort may take some that no budget sees). */
+/* Heap sort: in place, no memory of its own (qsort may take some that no budget sees). What comes from the end
+ * of the heap belongs near its end: down to a leaf without comparing it, then up, is half the comparisons. */
 static void sift(const struct ta_arc_index *x, uint32_t at, uint32_t n)
 {
     uint32_t *v = x->order;
+    uint32_t top = v[at];
+    uint32_t hole = at;
 
-    for (;;) {
-        uint32_t child = 2 * at + 1;
-        if (child >= n)
-            return;
+    for (uint32_t child; (child = 2 * hole + 1) < n; hole = child) {
         if (child + 1 < n && compare_series(&x->series[v[child]], &x->series[v[child + 1]]) < 0)
             child++;
-        if (compare_series(&x->series[v[at]], &x->series[v[child]]) >= 0)
-            return;
-        uint32_t t = v[at];
-        v[at] = v[child];
-        v[child] = t;
-        at = child;
+        v[hole] = v[child];
     }
+    while (hole > at) {
+        uint32_t parent = (hole - 1) / 2;
+        if (compare_series(&x->series[v[parent]], &x->series[top]) >= 0)
+            break;
+        v[hole] = v[parent];
+        hole = parent;
+    }
+    v[hole] = top;
 }
 
 void ta_arc_index_sort(struct ta_arc_index *x)
