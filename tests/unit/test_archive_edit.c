@@ -53,7 +53,8 @@ static const char *kept(void)
 
     ta_buf_init(&buf, &ta_heap, sizeof(text) - 1);
     assert_int_equal(ta_backend_read_meta(b, &address, &buf, NULL), TA_OK);
-    memcpy(text, buf.at, buf.len);
+    if (buf.len)
+        memcpy(text, buf.at, buf.len);
     text[buf.len] = 0;
     ta_buf_done(&buf);
     ta_backend_close(b);
