@@ -230,6 +230,7 @@ static int open_all(struct importing *m, const struct ta_config *config,
                     struct ta_archive_place *place, struct ta_err *err)
 {
     const struct ta_sql_options sql = {.path = config->main.db};
+    const struct ta_job_schema_options schema = {.has_all_indexes = config->tarn.all_job_indexes};
     int r = ta_archive_place_init(place, config, err);
 
     if (r >= 0)
@@ -239,7 +240,7 @@ static int open_all(struct importing *m, const struct ta_config *config,
     if (r >= 0)
         r = ta_clusters_load(&m->clusters, config, &ta_vfs_posix, &ta_heap, err);
     if (r >= 0)
-        r = ta_job_desk_prepare(config->main.db, false, err);
+        r = ta_job_desk_prepare(config->main.db, &schema, err);
     return r < 0 ? r : ta_repository_open(&m->repository, &sql, &ta_heap, err);
 }
 

@@ -107,6 +107,7 @@ int ta_job_rebuild(const struct ta_config *config, const _Atomic bool *stop, str
                    struct ta_job_rebuilt *out, struct ta_err *err)
 {
     const struct ta_sql_options sql = {.path = config->main.db};
+    const struct ta_job_schema_options schema = {.has_all_indexes = config->tarn.all_job_indexes};
     struct rebuilding b = {.out = out, .log = log, .stop = stop};
     struct ta_archive_place place;
 
@@ -117,7 +118,7 @@ int ta_job_rebuild(const struct ta_config *config, const _Atomic bool *stop, str
     if (r >= 0)
         r = ta_archive_place_open(&place.conf, 0, false, stop, &b.archive, err);
     if (r >= 0)
-        r = ta_job_desk_prepare(config->main.db, false, err);
+        r = ta_job_desk_prepare(config->main.db, &schema, err);
     if (r >= 0)
         r = ta_repository_open(&b.repository, &sql, &ta_heap, err);
     ta_archive_work_init(&b.work, NULL, &ta_heap);
