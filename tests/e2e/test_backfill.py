@@ -70,7 +70,8 @@ class Site:
 
     def check_answers(self, server):
         queries = [{"metric": metric, "host": "h",
-                    **({"type": where[0][:8], "type-ids": [where[0][8:]]} if where else {})} for where, metric in SERIES]
+                    **({"type": where[0][:8], "type-ids": [where[0][8:]]} if where else {})}
+                   for where, metric in SERIES]
         found = {}
         for n in range(-1, 5):
             rows = server.query({"cluster": "c", "from": self.base + n * DAY, "to": self.base + (n + 1) * DAY,
