@@ -203,6 +203,8 @@ int ta_archiving_start(struct ta_archiving *a, const struct ta_config *config,
         conf.store = store;
         conf.clusters = clusters->n ? clusters->at : a->clusters.at;
         conf.n_clusters = clusters->n ? clusters->n : a->clusters.n;
+        if (clusters->n)
+            conf.cluster_files = (const char *const *)config->tarn.cluster_files.at;
         conf.log = log;
         r = ta_archiver_start(&a->archiver, &conf, err);
     }

@@ -180,6 +180,17 @@ static int write_meta(struct work *w, struct ta_str *out, struct ta_err *err)
 
 /* ---- both --------------------------------------------------------------------------------------- */
 
+static int put_configuration(struct work *w, struct ta_err *err)
+{
+    const struct ta_archive_bench *b = w->bench;
+    size_t i = 0;
+
+    while (b->clusters[i] != w->cluster)
+        i++;
+    return ta_archive_put_configuration(&b->configurations, i, b->backend, w->cluster->name,
+                                        b->alloc, err);
+}
+
 static int put(struct work *w, struct ta_archived *out, struct ta_err *err)
 {
     const struct ta_job *job = w->job;
@@ -191,7 +202,8 @@ static int put(struct work *w, struct ta_archived *out, struct ta_err *err)
     const struct ta_backend_data data = {&source.source, ta_data_spool_bytes(spool),
                                          ta_data_spool_is_gzip(spool)};
     out->bytes = data.bytes + out->meta.len;
-    return ta_backend_put(w->bench->backend, &address, &data, out->meta, true, err);
+    int r = put_configuration(w, err);
+    return r < 0 ? r : ta_backend_put(w->bench->backend, &address, &data, out->meta, true, err);
 }
 
 int ta_archive_job(const struct ta_archive_bench *bench, struct ta_job *job, bool is_last,

@@ -12,6 +12,7 @@
 #ifndef TARN_JOBS_ARCHIVE_JOB_H
 #define TARN_JOBS_ARCHIVE_JOB_H
 
+#include "jobs/archive_configuration.h"
 #include "jobs/backend.h"
 #include "jobs/data_spool.h"
 #include "jobs/job_load.h"
@@ -31,6 +32,7 @@ struct ta_archive_bench {
     const struct ta_cluster *const *clusters;
     size_t n_clusters;
     struct ta_backend *backend; /* NULL: nothing is archived, only footprints are made */
+    struct ta_archive_configurations configurations; /* of the clusters */
     struct ta_data_spool *spool;
     struct ta_archive_rules rules;
     struct ta_clock *clock;

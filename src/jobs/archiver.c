@@ -48,6 +48,9 @@ struct ta_archiver {
     pthread_mutex_t pick;
     int64_t busy[TA_ARCHIVE_WORKERS_MAX]; /* guarded by pick; 0: none */
 
+    pthread_mutex_t configuring;
+    bool *is_configured; /* guarded by configuring; of each cluster, see archive_configuration.h */
+
     _Atomic uint64_t waiting, archived, failed, retried, hooks_failed, bytes, work_ns;
     _Atomic uint64_t edits_waiting, edits_written, edits_failed;
     _Atomic int64_t oldest_end_s;
@@ -94,6 +97,10 @@ static struct ta_archive_bench bench_of(struct worker *w)
                                      .clusters = a->conf.clusters,
                                      .n_clusters = a->conf.n_clusters,
                                      .backend = w->backend,
+                                     .configurations = {.paths = a->conf.cluster_files,
+                                                        .vfs = a->conf.vfs,
+                                                        .lock = &a->configuring,
+                                                        .is_there = a->is_configured},
                                      .spool = &w->spool,
                                      .rules = a->conf.rules,
                                      .clock = a->conf.clock,
@@ -446,6 +453,7 @@ static void init_locks(struct ta_archiver *a)
 
     pthread_mutex_init(&a->lock, NULL);
     pthread_mutex_init(&a->pick, NULL);
+    pthread_mutex_init(&a->configuring, NULL);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_cond_init(&a->changed, &attr);
@@ -469,7 +477,10 @@ int ta_archiver_start(struct ta_archiver **out, const struct ta_archiver_conf *c
     a->began_ns = ta_mono_ns(conf->clock);
     init_locks(a);
     a->n_workers = conf->workers;
-    r = open_worker(a, &a->tender, "running jobs", conf->workers, tend, err);
+    a->is_configured = ta_alloc_zero(conf->alloc, conf->n_clusters + 1, sizeof(bool));
+    r = a->is_configured ? TA_OK : ta_fail(err, TA_ENOMEM, "no memory for the archiver");
+    if (r >= 0)
+        r = open_worker(a, &a->tender, "running jobs", conf->workers, tend, err);
     for (unsigned i = 0; r >= 0 && i < conf->workers; i++)
         r = open_worker(a, &a->workers[i], "archiver", i, work, err);
     if (r < 0) {
@@ -515,7 +526,9 @@ unsigned ta_archiver_stop(struct ta_archiver *a, int64_t timeout_ms)
     close_worker(&a->tender);
     pthread_cond_destroy(&a->changed);
     pthread_mutex_destroy(&a->pick);
+    pthread_mutex_destroy(&a->configuring);
     pthread_mutex_destroy(&a->lock);
+    ta_release(a->conf.alloc, a->is_configured, a->conf.n_clusters + 1);
     ta_release(a->conf.alloc, a, sizeof(*a));
     return n_left;
 }

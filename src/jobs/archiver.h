@@ -33,6 +33,9 @@ struct ta_archiver_conf {
     struct ta_store *store;
     const struct ta_cluster *const *clusters;
     size_t n_clusters;
+    const char *const
+        *cluster_files; /* of each its configuration, for an archive that has none of it;
+                                       * NULL: the clusters came from the archive */
     /* Opens the archive for one worker, who closes it. */
     int (*open_backend)(void *self, struct ta_backend **out, struct ta_alloc *alloc,
                         struct ta_err *err);

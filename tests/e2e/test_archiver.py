@@ -118,6 +118,23 @@ def test_an_ended_job_comes_into_the_archive_and_is_counted(tmp_path):
         assert all(f"`{name}`" in manual for name in names), names
 
 
+def test_the_configuration_of_a_cluster_goes_into_an_archive_that_has_none_and_stays_as_it_is_then(tmp_path):
+    site = Site(tmp_path)
+    kept = tmp_path / "archive" / "c" / "cluster.json"
+    with site.server:
+        site.feed()
+        site.end_jobs(4001, 1)
+        site.wait([4001])
+        assert json.loads(kept.read_text()) == CLUSTER
+    kept.write_text(json.dumps({**CLUSTER, "note": "by hand"}))
+    with site.server:
+        site.end_jobs(4002, 1)
+        site.wait([4002])
+    assert json.loads(kept.read_text())["note"] == "by hand"
+    checked = tarn.run("job-archive", "validate", str(tmp_path / "archive"))
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
 def test_the_clusters_of_the_archive_do_when_none_are_configured(tmp_path):
     site = Site(tmp_path)
     conf = json.loads(site.server.path.read_text())

@@ -117,27 +117,38 @@ struct way {
 /* From the store, as a worker does. */
 static void begin_archive(struct archive *from, struct archive *to)
 {
+    char path[160];
+
     (void)from;
     (void)to;
     set_row(1);
+    shaky_path(path, "cluster.json");
+    FILE *f = fopen(path, "w");
+    assert_true(f && fputs("{}", f) > 0 && fclose(f) == 0);
 }
 
 static int take_next(struct ta_archive_queue *queue, struct archive *to,
                      struct ta_data_spool *spool, struct ta_arena *arena)
 {
-    const struct ta_archive_bench bench = {.store = site.store,
-                                           .clusters = site.clusters,
-                                           .n_clusters = 1,
-                                           .backend = to->backend,
-                                           .spool = spool,
-                                           .rules = {.load = {8, false}},
-                                           .clock = &ta_clock_system,
-                                           .alloc = &ta_heap};
+    char path[160];
+    bool is_configured = false;
+    pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    const struct ta_archive_bench bench = {
+        .store = site.store,
+        .clusters = site.clusters,
+        .n_clusters = 1,
+        .configurations = {(const char *const[]){path}, shaky_files(), &lock, &is_configured},
+        .backend = to->backend,
+        .spool = spool,
+        .rules = {.load = {8, false}},
+        .clock = &ta_clock_system,
+        .alloc = &ta_heap};
     struct ta_archived done;
     struct ta_job next;
     unsigned attempts;
     int64_t row;
 
+    shaky_path(path, "cluster.json");
     int r = ta_archive_queue_next(queue, INT64_MAX - 1, NULL, 0, &row, &attempts, NULL);
     if (r <= 0)
         return r;
@@ -166,6 +177,20 @@ static int go_archive(struct archive *from, struct archive *to, struct ta_data_s
     return r;
 }
 
+/* The job's cluster has its configuration there. */
+static bool is_configured(struct archive *a)
+{
+    struct ta_buf text;
+
+    ta_buf_init(&text, &ta_heap, 1 << 20);
+    assert_int_equal(shaky_open(a), TA_OK);
+    bool has = ta_backend_read_cluster(a->backend, job.cluster, &text, NULL) >= 0 &&
+               ta_str_eq(ta_buf_view(&text), TA_STR("{}"));
+    shaky_close(a);
+    ta_buf_done(&text);
+    return has;
+}
+
 static void judge_archive(struct archive *from, struct archive *to, int result)
 {
     bool there = whole_meta.len == 0 || is_in(to, NULL);
@@ -173,6 +198,7 @@ static void judge_archive(struct archive *from, struct archive *to, int result)
 
     (void)from;
     assert_true(there || !is_done);
+    assert_true(!is_done || is_configured(to));
     assert_true(is_done || rows("monitoring_status = 1") == 1);
     assert_true(is_done || result < 0);
 }
