@@ -8,9 +8,9 @@
 #include <time.h>
 
 enum {
-    LOOK_MS = 1000,
-    COMPRESS_DAYS = 7
-}; /* between two looks whether a run is due; the default */
+    LOOK_MS = 1000,   /* between two looks whether a run is due */
+    COMPRESS_DAYS = 7 /* the default age from which data are compressed */
+};
 
 static const int64_t NS = 1000000000;
 
@@ -49,8 +49,8 @@ static void touch_mark(struct ta_retention_task *t)
         r = ta_open(&ta_vfs_posix, t->mark, TA_OPEN_WRITE | TA_OPEN_CREATE | TA_OPEN_TRUNCATE, 0600,
                     &file, &err);
     if (r >= 0)
-        r = ta_pwrite_full(file, "\n", 1, 0,
-                           &err); /* an empty file that is cut again keeps its time */
+        /* Not empty: an empty file that is cut again keeps its time. */
+        r = ta_pwrite_full(file, "\n", 1, 0, &err);
     int c = ta_close(&file, r < 0 ? NULL : &err);
     if (r < 0 || c < 0)
         ta_logf(t->log, TA_LOG_WARN, "retention: the time of this run is not kept: %s", err.text);
