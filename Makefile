@@ -59,8 +59,12 @@ SUP_SRC   := $(wildcard tests/support/*.c)
 SUP_OBJ   := $(SUP_SRC:%.c=$(BUILD)/%.o)
 TEST_SRC  := $(wildcard tests/unit/test_*.c tests/fault/test_*.c)
 # Many runs of one thread each: nothing for a race detector, and minutes under it.
+ONE_THREAD := tests/fault/test_archive_fault.c tests/fault/test_checkpoint_damage.c \
+    tests/fault/test_job_answer.c tests/fault/test_job_ways_fault.c tests/unit/test_job_parquet.c \
+    tests/unit/test_job_retention.c tests/unit/test_job_schema.c tests/unit/test_node_retention.c \
+    tests/unit/test_number.c tests/unit/test_parquet_file.c
 ifeq ($(SAN),thread)
-TEST_SRC  := $(filter-out tests/fault/test_archive_fault.c tests/fault/test_job_answer.c tests/fault/test_job_ways_fault.c,$(TEST_SRC))
+TEST_SRC  := $(filter-out $(ONE_THREAD),$(TEST_SRC))
 endif
 TESTS     := $(TEST_SRC:%.c=$(BUILD)/%)
 BENCH_SRC := $(wildcard tests/bench/bench_*.c)
