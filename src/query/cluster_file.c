@@ -42,7 +42,7 @@ static const struct ta_dec_field metric_fields[] = {
     FIELD(ta_file_metric, "subClusters", TA_DEC_OBJECTS, overrides, &override_type),
     FIGURES(ta_file_metric),
 };
-static const struct ta_dec_type metric_type = TABLE(metric_fields, ta_file_metric);
+const struct ta_dec_type ta_file_metric_type = TABLE(metric_fields, ta_file_metric);
 
 static const struct ta_dec_field accelerator_fields[] = {
     FIELD(ta_file_accelerator, "id", TA_DEC_STR, id, NULL),
@@ -59,22 +59,24 @@ static const struct ta_dec_field topology_fields[] = {
     FIELD(ta_file_topology, "core", TA_DEC_INT_LISTS, cores, NULL),
     FIELD(ta_file_topology, "accelerators", TA_DEC_OBJECTS, accelerators, &accelerator_type),
 };
-static const struct ta_dec_type topology_type = TABLE(topology_fields, ta_file_topology);
+const struct ta_dec_type ta_file_topology_type = TABLE(topology_fields, ta_file_topology);
 
 static const struct ta_dec_field value_fields[] = {
     FIELD(ta_file_value, "unit", TA_DEC_OBJECT, unit, &unit_type),
     FIELD(ta_file_value, "value", TA_DEC_FACTOR, value, NULL),
 };
-static const struct ta_dec_type value_type = TABLE(value_fields, ta_file_value);
+const struct ta_dec_type ta_file_value_type = TABLE(value_fields, ta_file_value);
 
 static const struct ta_dec_field subcluster_fields[] = {
     FIELD(ta_file_subcluster, "name", TA_DEC_STR, name, NULL),
     FIELD(ta_file_subcluster, "nodes", TA_DEC_STR, nodes, NULL),
     FIELD(ta_file_subcluster, "processorType", TA_DEC_STR, processor, NULL),
-    FIELD(ta_file_subcluster, "topology", TA_DEC_OBJECT, topology, &topology_type),
-    FIELD(ta_file_subcluster, "flopRateScalar", TA_DEC_OBJECT, flop_rate_scalar, &value_type),
-    FIELD(ta_file_subcluster, "flopRateSimd", TA_DEC_OBJECT, flop_rate_simd, &value_type),
-    FIELD(ta_file_subcluster, "memoryBandwidth", TA_DEC_OBJECT, memory_bandwidth, &value_type),
+    FIELD(ta_file_subcluster, "topology", TA_DEC_OBJECT, topology, &ta_file_topology_type),
+    FIELD(ta_file_subcluster, "flopRateScalar", TA_DEC_OBJECT, flop_rate_scalar,
+          &ta_file_value_type),
+    FIELD(ta_file_subcluster, "flopRateSimd", TA_DEC_OBJECT, flop_rate_simd, &ta_file_value_type),
+    FIELD(ta_file_subcluster, "memoryBandwidth", TA_DEC_OBJECT, memory_bandwidth,
+          &ta_file_value_type),
     FIELD(ta_file_subcluster, "socketsPerNode", TA_DEC_I64, sockets_per_node, NULL),
     FIELD(ta_file_subcluster, "coresPerSocket", TA_DEC_I64, cores_per_socket, NULL),
     FIELD(ta_file_subcluster, "threadsPerCore", TA_DEC_I64, threads_per_core, NULL),
@@ -83,7 +85,7 @@ static const struct ta_dec_type subcluster_type = TABLE(subcluster_fields, ta_fi
 
 static const struct ta_dec_field cluster_fields[] = {
     FIELD(ta_cluster_file, "name", TA_DEC_STR, name, NULL),
-    FIELD(ta_cluster_file, "metricConfig", TA_DEC_OBJECTS, metrics, &metric_type),
+    FIELD(ta_cluster_file, "metricConfig", TA_DEC_OBJECTS, metrics, &ta_file_metric_type),
     FIELD(ta_cluster_file, "subClusters", TA_DEC_OBJECTS, subclusters, &subcluster_type),
 };
 static const struct ta_dec_type cluster_type = {"cluster.json", cluster_fields,

@@ -61,6 +61,9 @@ struct ta_cluster_file {
     struct ta_dec_chain metrics, subclusters;
 };
 
+/* Of the structs above, for tables of others that hold some more of the file. */
+extern const struct ta_dec_type ta_file_metric_type, ta_file_topology_type, ta_file_value_type;
+
 /* For ta_decoder_new: a struct ta_cluster_file. */
 extern const struct ta_dec_field ta_cluster_file_root;
 
