@@ -64,135 +64,16 @@ static const struct ta_dec_field root = {"", TA_DEC_OBJECT, 0, &cluster_type};
 
 /* ---- written ------------------------------------------------------------------------------------ */
 
-static void put_number(struct ta_json_writer *w, const char *key, double v)
-{
-    ta_json_put_key(w, key);
-    ta_json_put_f64(w, v == v ? v : 0); /* it was null */
-}
-
-static void put_word(struct ta_json_writer *w, const char *key, struct ta_str word)
-{
-    if (word.len)
-        ta_json_member_str(w, key, word);
-}
-
-static void put_unit(struct ta_json_writer *w, const struct ta_unit *unit)
-{
-    ta_json_put_key(w, "unit");
-    ta_json_put_object(w);
-    ta_json_member_str(w, "base", unit->base);
-    put_word(w, "prefix", unit->prefix);
-    ta_json_put_object_end(w);
-}
-
-static void put_thresholds(struct ta_json_writer *w, const struct ta_unit *unit,
-                           const struct ta_file_figures *f)
-{
-    put_unit(w, unit);
-    put_number(w, "peak", f->peak);
-    put_number(w, "normal", f->normal);
-    put_number(w, "caution", f->caution);
-    put_number(w, "alert", f->alert);
-}
-
-static void put_override(struct ta_json_writer *w, const struct ta_file_override *o)
-{
-    ta_json_put_object(w);
-    ta_json_member_str(w, "name", o->name);
-    put_thresholds(w, &o->unit, &o->figures);
-    put_word(w, "footprint", o->figures.footprint);
-    ta_json_member_str(w, "energy", o->figures.energy);
-    ta_json_member_bool(w, "lowerIsBetter", o->figures.is_lower_better);
-    ta_json_member_bool(w, "restrict", o->figures.is_restricted);
-    ta_json_member_bool(w, "remove", o->is_removed);
-    ta_json_put_object_end(w);
-}
-
-static void put_metric(struct ta_json_writer *w, const struct ta_file_metric *m)
-{
-    ta_json_put_object(w);
-    ta_json_member_str(w, "name", m->name);
-    put_thresholds(w, &m->unit, &m->figures);
-    ta_json_member_str(w, "energy", m->figures.energy);
-    ta_json_member_str(w, "scope", m->scope);
-    ta_json_member_str(w, "aggregation", m->aggregation);
-    put_word(w, "footprint", m->figures.footprint);
-    if (m->overrides.n) {
-        ta_json_put_key(w, "subClusters");
-        ta_json_put_array(w);
-        for (const struct ta_dec_item *i = m->overrides.first; i; i = i->next)
-            put_override(w, (const struct ta_file_override *)(const void *)i);
-        ta_json_put_array_end(w);
-    }
-    ta_json_member_i64(w, "timestep", m->timestep_s);
-    ta_json_member_bool(w, "restrict", m->figures.is_restricted);
-    ta_json_member_bool(w, "lowerIsBetter", m->figures.is_lower_better);
-    ta_json_put_object_end(w);
-}
-
 static void put_metrics(struct ta_json_writer *w, const struct ta_dec_chain *metrics)
 {
     ta_json_put_key(w, "metricConfig");
     ta_json_put_array(w);
-    for (const struct ta_dec_item *i = metrics->first; i; i = i->next)
-        put_metric(w, (const struct ta_file_metric *)(const void *)i);
-    ta_json_put_array_end(w);
-}
+    for (const struct ta_dec_item *i = metrics->first; i; i = i->next) {
+        const struct ta_file_metric *m = (const struct ta_file_metric *)(const void *)i;
 
-static void put_ids(struct ta_json_writer *w, const struct ta_int_list *ids)
-{
-    ta_json_put_array(w);
-    for (size_t i = 0; i < ids->n; i++)
-        ta_json_put_i64(w, ids->at[i]);
-    ta_json_put_array_end(w);
-}
-
-static void put_groups(struct ta_json_writer *w, const char *key, const struct ta_dec_chain *groups)
-{
-    ta_json_put_key(w, key);
-    ta_json_put_array(w);
-    for (const struct ta_dec_item *i = groups->first; i; i = i->next)
-        put_ids(w, &((const struct ta_dec_ints *)(const void *)i)->list);
-    ta_json_put_array_end(w);
-}
-
-static void put_topology(struct ta_json_writer *w, const struct ta_file_topology *t)
-{
-    ta_json_put_key(w, "topology");
-    ta_json_put_object(w);
-    ta_json_put_key(w, "node");
-    put_ids(w, &t->node);
-    put_groups(w, "socket", &t->sockets);
-    put_groups(w, "memoryDomain", &t->domains);
-    if (t->dies.n)
-        put_groups(w, "die", &t->dies);
-    put_groups(w, "core", &t->cores);
-    if (t->accelerators.n) {
-        ta_json_put_key(w, "accelerators");
-        ta_json_put_array(w);
-        for (const struct ta_dec_item *i = t->accelerators.first; i; i = i->next) {
-            const struct ta_file_accelerator *a =
-                (const struct ta_file_accelerator *)(const void *)i;
-
-            ta_json_put_object(w);
-            ta_json_member_str(w, "id", a->id);
-            ta_json_member_str(w, "type", a->type);
-            ta_json_member_str(w, "model", a->model);
-            ta_json_put_object_end(w);
-        }
-        ta_json_put_array_end(w);
+        ta_file_put_metric(w, m, &m->figures, m->scope, true);
     }
-    ta_json_put_object_end(w);
-}
-
-static void put_amount(struct ta_json_writer *w, const char *key,
-                       const struct ta_file_value *amount)
-{
-    ta_json_put_key(w, key);
-    ta_json_put_object(w);
-    put_unit(w, &amount->unit);
-    put_number(w, "value", amount->value);
-    ta_json_put_object_end(w);
+    ta_json_put_array_end(w);
 }
 
 static void put_names(struct ta_json_writer *w, const char *key, const struct ta_str_list *names)
@@ -212,10 +93,10 @@ static void put_subcluster(struct ta_json_writer *w, const struct subcluster *s)
     ta_json_member_str(w, "name", s->name);
     ta_json_member_str(w, "nodes", s->nodes);
     ta_json_member_str(w, "processorType", s->processor);
-    put_topology(w, &s->topology);
-    put_amount(w, "flopRateScalar", &s->scalar);
-    put_amount(w, "flopRateSimd", &s->simd);
-    put_amount(w, "memoryBandwidth", &s->bandwidth);
+    ta_file_put_topology(w, &s->topology);
+    ta_file_put_value(w, "flopRateScalar", &s->scalar);
+    ta_file_put_value(w, "flopRateSimd", &s->simd);
+    ta_file_put_value(w, "memoryBandwidth", &s->bandwidth);
     if (s->metrics.n)
         put_metrics(w, &s->metrics);
     put_names(w, "footprint", &s->footprint);

@@ -67,4 +67,13 @@ extern const struct ta_dec_type ta_file_metric_type, ta_file_topology_type, ta_f
 /* For ta_decoder_new: a struct ta_cluster_file. */
 extern const struct ta_dec_field ta_cluster_file_root;
 
+/* Written with the reference's keys and order (cluster_file_write.c); what is missing is 0, "" or false, words for a
+ * prefix or footprint, overrides, dies and accelerators are left out when there are none. A metric with figures
+ * that may be another's, its scope as given, and its overrides if wanted. */
+void ta_file_put_metric(struct ta_json_writer *w, const struct ta_file_metric *m,
+                        const struct ta_file_figures *f, struct ta_str scope, bool with_overrides);
+/* As members of an object that is open: "topology", and the value of `key`. */
+void ta_file_put_topology(struct ta_json_writer *w, const struct ta_file_topology *t);
+void ta_file_put_value(struct ta_json_writer *w, const char *key, const struct ta_file_value *v);
+
 #endif
