@@ -1,5 +1,6 @@
 /* cleanup_task.c - the thread that cleans up again and again (cleanup.h). */
 #include "app/cleanup.h"
+#include "base/pause.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -88,30 +89,13 @@ static void run_once(struct ta_cleanup_task *t)
                 result.files, result.done.rows);
 }
 
-/* Sleeps unless it is time to stop. Returns true when it is. */
-static bool rest(struct ta_cleanup_task *t)
-{
-    struct timespec until;
-
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += (long)LOOK_MS * 1000000;
-    until.tv_sec += until.tv_nsec / NS;
-    until.tv_nsec %= NS;
-    pthread_mutex_lock(&t->lock);
-    while (!t->is_stopping && pthread_cond_timedwait(&t->wake, &t->lock, &until) == 0)
-        continue;
-    bool is_stopping = t->is_stopping;
-    pthread_mutex_unlock(&t->lock);
-    return is_stopping;
-}
-
 static void *run(void *self)
 {
     struct ta_cleanup_task *t = self;
 
     int64_t last_mono_ns = ta_mono_ns(t->what.clock) - age_of_mark_ns(t);
 
-    while (!rest(t))
+    while (!ta_pause(&t->lock, &t->wake, &t->is_stopping, LOOK_MS))
         if (is_due(t, last_mono_ns)) {
             run_once(t);
             last_mono_ns = ta_mono_ns(t->what.clock);

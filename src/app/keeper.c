@@ -1,4 +1,5 @@
 #include "app/keeper.h"
+#include "base/pause.h"
 
 #include <time.h>
 
@@ -88,28 +89,11 @@ bool ta_keeper_turn(struct ta_keeper *k)
     return ta_store_keep(k->store, now_s, IDLE_S, SLICE_US) > 0;
 }
 
-/* Sleeps unless it is time to stop. Returns true when it is. */
-static bool rest(struct ta_keeper *k, int ms)
-{
-    struct timespec until;
-
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += (long)ms * 1000000;
-    until.tv_sec += until.tv_nsec / NS;
-    until.tv_nsec %= NS;
-    pthread_mutex_lock(&k->lock);
-    while (!k->is_stopping && pthread_cond_timedwait(&k->wake, &k->lock, &until) == 0)
-        continue;
-    bool is_stopping = k->is_stopping;
-    pthread_mutex_unlock(&k->lock);
-    return is_stopping;
-}
-
 static void *run(void *self)
 {
     struct ta_keeper *k = self;
 
-    while (!rest(k, ta_keeper_turn(k) ? BREATH_MS : PAUSE_MS))
+    while (!ta_pause(&k->lock, &k->wake, &k->is_stopping, ta_keeper_turn(k) ? BREATH_MS : PAUSE_MS))
         continue;
     return NULL;
 }

@@ -1,6 +1,7 @@
 #include "app/retention_task.h"
 
 #include "app/conf_retention.h"
+#include "base/pause.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -217,28 +218,11 @@ static void run_all(struct ta_retention_task *t)
 
 /* ---- the thread --------------------------------------------------------------------------------- */
 
-/* Sleeps unless it is time to stop. Returns true when it is. */
-static bool rest(struct ta_retention_task *t)
-{
-    struct timespec until;
-
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += (long)LOOK_MS * 1000000;
-    until.tv_sec += until.tv_nsec / NS;
-    until.tv_nsec %= NS;
-    pthread_mutex_lock(&t->lock);
-    while (!t->is_stopping && pthread_cond_timedwait(&t->wake, &t->lock, &until) == 0)
-        continue;
-    bool is_stopping = t->is_stopping;
-    pthread_mutex_unlock(&t->lock);
-    return is_stopping;
-}
-
 static void *run(void *self)
 {
     struct ta_retention_task *t = self;
 
-    while (!rest(t))
+    while (!ta_pause(&t->lock, &t->wake, &t->is_stopping, LOOK_MS))
         if (is_due(t))
             run_all(t);
     return NULL;

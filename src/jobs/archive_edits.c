@@ -42,15 +42,5 @@ int ta_archive_queue_edited(struct ta_archive_queue *q, int64_t row, int64_t rev
 int ta_archive_queue_retry_edit(struct ta_archive_queue *q, int64_t row, unsigned attempts,
                                 int64_t not_before_s, const char *reason, struct ta_err *err)
 {
-    sqlite3_stmt *s = NULL;
-    int r = ta_archive_get(q, TA_ARCHIVE_RETRY_EDIT, &s, err);
-
-    if (r < 0)
-        return r;
-    (void)sqlite3_bind_int64(s, 1, row);
-    (void)sqlite3_bind_int64(s, 2, attempts);
-    (void)sqlite3_bind_int64(s, 3, not_before_s);
-    ta_archive_bind(s, 4, ta_str(reason));
-    int64_t n = ta_archive_change(q, s, err);
-    return n < 0 ? (int)n : TA_OK;
+    return ta_archive_note(q, TA_ARCHIVE_RETRY_EDIT, row, attempts, not_before_s, reason, err);
 }

@@ -463,11 +463,11 @@ int ta_archive_queue_done(struct ta_archive_queue *q, const struct ta_job *job, 
     return r;
 }
 
-static int note(struct ta_archive_queue *q, int64_t row, unsigned attempts, int64_t not_before_s,
-                const char *reason, struct ta_err *err)
+int ta_archive_note(struct ta_archive_queue *q, enum ta_archive_statement which, int64_t row,
+                    unsigned attempts, int64_t not_before_s, const char *reason, struct ta_err *err)
 {
     sqlite3_stmt *s = NULL;
-    int r = ta_archive_get(q, TA_ARCHIVE_NOTE, &s, err);
+    int r = ta_archive_get(q, which, &s, err);
 
     if (r < 0)
         return r;
@@ -482,7 +482,7 @@ static int note(struct ta_archive_queue *q, int64_t row, unsigned attempts, int6
 int ta_archive_queue_retry(struct ta_archive_queue *q, int64_t row, unsigned attempts,
                            int64_t not_before_s, const char *reason, struct ta_err *err)
 {
-    return note(q, row, attempts, not_before_s, reason, err);
+    return ta_archive_note(q, TA_ARCHIVE_NOTE, row, attempts, not_before_s, reason, err);
 }
 
 int ta_archive_queue_fail(struct ta_archive_queue *q, int64_t row, unsigned attempts,
@@ -495,7 +495,7 @@ int ta_archive_queue_fail(struct ta_archive_queue *q, int64_t row, unsigned atte
     int64_t n = ta_archive_change_row(q, TA_ARCHIVE_FAIL, row, err);
     r = n < 0 ? (int)n : TA_OK;
     if (r >= 0)
-        r = note(q, row, attempts, 0, reason, err);
+        r = ta_archive_note(q, TA_ARCHIVE_NOTE, row, attempts, 0, reason, err);
     return ta_archive_finish(q, r, err);
 }
 

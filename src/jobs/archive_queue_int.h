@@ -55,6 +55,10 @@ int64_t ta_archive_change(struct ta_archive_queue *q, sqlite3_stmt *s, struct ta
 /* The same with one value. */
 int64_t ta_archive_change_row(struct ta_archive_queue *q, enum ta_archive_statement which,
                               int64_t row, struct ta_err *err);
+/* What NOTE or RETRY_EDIT keep of a try that failed. */
+int ta_archive_note(struct ta_archive_queue *q, enum ta_archive_statement which, int64_t row,
+                    unsigned attempts, int64_t not_before_s, const char *reason,
+                    struct ta_err *err);
 /* The first row of NEXT or NEXT_EDIT that may be tried and is not busy: 1, or 0. */
 int ta_archive_pick(struct ta_archive_queue *q, enum ta_archive_statement which, int64_t now_s,
                     const int64_t *busy, size_t n_busy, int64_t *out_row, unsigned *out_attempts,
