@@ -64,7 +64,7 @@ MUTANTS = [
            "if (crc != record_checksum(p, payload, salt))", "if (crc != record_checksum(p, payload, salt) && !crc)",
            "tests/unit/test_log_damage"),
     Mutant("snapshot-checksum-ignored", "src/persist/seal.c",
-           "if (crc != sums[i] && !mend(", "if (crc != sums[i] && !sums && !mend(",
+           "if (found != right && !mend(", "if (found != right && !s->sums && !mend(",
            "tests/fault/test_checkpoint_damage"),
     Mutant("reference-log-checksum-ignored", "src/persist/ref_wal.c",
            "if (ta_get_u32(p + HEAD + payload) != ta_crc32(p + HEAD, payload) ||",

@@ -149,17 +149,22 @@ static int describe_tree(enum ta_tree_format format, struct ta_file *file,
     if (e == TA_OK)
         e = ta_tree_reader_new(&r, format, &sealed.file, alloc, err);
 
-    if (e < 0)
+    if (e < 0) {
+        ta_sealed_done(&sealed);
         return e;
+    }
     ta_json_put_key(out, "tree");
     ta_json_put_array(out);
     e = list_series(r, out, &sums, damage, &n_damage, err);
+    if (e == TA_OK)
+        e = ta_sealed_check(&sealed, err);
     ta_json_put_array_end(out);
     if (ta_tree_range(r, &from_s, &to_s)) {
         ta_json_member_i64(out, "from", from_s);
         ta_json_member_i64(out, "to", to_s);
     }
     ta_tree_reader_free(r);
+    ta_sealed_done(&sealed);
     ta_json_member_i64(out, "levels", (int64_t)sums.levels);
     ta_json_member_i64(out, "series", (int64_t)sums.series);
     ta_json_member_i64(out, "values", (int64_t)sums.values);

@@ -263,6 +263,9 @@ static int check_seal(struct ta_arc_index *x, struct ta_file *f, enum ta_tree_fo
     struct ta_sealed sealed;
     int r = ta_sealed_open(&sealed, f, format, x->alloc, &damage, err);
 
+    if (r == TA_OK)
+        r = ta_sealed_check(&sealed, err);
+    ta_sealed_done(&sealed);
     if (r == TA_OK && damage.n > 0)
         r = ta_fail(err, TA_EFORMAT, "%s (at %llu)", damage.place[0].why,
                     (unsigned long long)damage.place[0].at);

@@ -18,7 +18,7 @@ static void report(struct ta_err *err, const struct ta_err *tried)
         *err = *tried;
 }
 
-static int64_t pread_once(struct ta_file *f, void *buf, size_t n, uint64_t at, struct ta_err *err)
+int64_t ta_pread_some(struct ta_file *f, void *buf, size_t n, uint64_t at, struct ta_err *err)
 {
     for (;;) {
         struct ta_err tried;
@@ -37,7 +37,7 @@ int64_t ta_pread_full(struct ta_file *f, void *buf, size_t n, uint64_t at, struc
     size_t done = 0;
 
     while (done < n) {
-        int64_t got = pread_once(f, (unsigned char *)buf + done, n - done, at + done, err);
+        int64_t got = ta_pread_some(f, (unsigned char *)buf + done, n - done, at + done, err);
         if (got < 0)
             return got;
         if (got == 0)
@@ -148,7 +148,7 @@ int ta_mkdir_all(struct ta_vfs *v, const char *path, unsigned mode, struct ta_er
 static int64_t file_source_read(struct ta_source *self, void *buf, size_t n, struct ta_err *err)
 {
     struct ta_file_source *s = TA_CONTAINER(self, struct ta_file_source, source);
-    int64_t got = pread_once(s->file, buf, n, s->at, err);
+    int64_t got = ta_pread_some(s->file, buf, n, s->at, err);
 
     if (got > 0)
         s->at += (uint64_t)got;

@@ -121,6 +121,8 @@ static inline int ta_open(struct ta_vfs *v, const char *path, unsigned flags, un
     return v->open(v, path, flags, mode, out, err);
 }
 
+/* Reads what comes with one call: 1 .. n bytes, 0 at the end of the file. */
+int64_t ta_pread_some(struct ta_file *f, void *buf, size_t n, uint64_t at, struct ta_err *err);
 /* Reads until n bytes or the end; returns the count. */
 int64_t ta_pread_full(struct ta_file *f, void *buf, size_t n, uint64_t at, struct ta_err *err);
 int ta_pwrite_full(struct ta_file *f, const void *buf, size_t n, uint64_t at, struct ta_err *err);

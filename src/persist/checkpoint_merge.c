@@ -39,6 +39,7 @@ static int load_old(struct ta_checkpoint_job *job, struct ta_store *into,
         r = ta_tree_load(t, to, metrics, NULL, NULL, &counts, err);
     int e = ta_restore_finish(to, err);
     ta_tree_reader_free(t);
+    ta_sealed_done(&sealed);
     (void)ta_close(&file, NULL); /* only read */
     return r < 0 ? r : e;
 }

@@ -71,6 +71,7 @@ static int load_open_file(struct ta_recover_job *job, const struct ta_host_file 
         r = load_tree(job, t, to, c, d, &why);
     int e = ta_restore_finish(to, err);
     ta_tree_reader_free(t);
+    ta_sealed_done(&sealed);
     if (r == TA_ENOMEM || e == TA_ENOMEM)
         return ta_fail(err, TA_ENOMEM, "no memory to load host %.*s", TA_STR_FMT(job->host));
     if (r < 0 || e < 0) { /* the disk: what came before it counts */

@@ -13,7 +13,8 @@ enum {
     BLOCK_MENDED_MAX = 4096, /* in larger ones garbage would pass for a flipped bit too often */
     CHECKED_PIECE = 64 * 1024,
     JSON_TAIL = 256,
-    SEAL_CRC_AT = 44
+    SEAL_CRC_AT = 44,
+    SEALED_ROOM = TA_SEAL_SUMS * sizeof(uint32_t) + CHECKED_PIECE
 };
 
 /* ---- writing ------------------------------------------------------------------------------------- */
@@ -250,42 +251,122 @@ static bool read_sums(struct ta_file *file, enum ta_tree_format format,
 }
 
 /* Block [at, at + n) has another sum than it was written with. false: nothing from here on is believed. */
-static bool mend(struct ta_sealed *s, uint64_t at, size_t n, uint32_t right, uint32_t found,
-                 uint64_t content, struct ta_damage *damage)
+static bool mend(struct ta_sealed *s, uint64_t at, size_t n, uint32_t right, uint32_t found)
 {
     bool is_mendable = n <= BLOCK_MENDED_MAX && s->n_fixes < TA_SEAL_FIXES;
     int64_t bit = is_mendable ? ta_crc32c_find_bit(right, found, n) : -1;
 
     if (bit < 0) {
         s->end = at;
-        ta_damage_add(damage, at, content - at, "not what was written, by its checksum");
+        s->checked = UINT64_MAX;
+        ta_damage_add(s->damage, at, s->content - at, "not what was written, by its checksum");
         return false;
     }
     s->fix[s->n_fixes].at = at + (uint64_t)bit / 8;
     s->fix[s->n_fixes++].mask = (unsigned char)(1u << bit % 8);
-    ta_damage_add(damage, at + (uint64_t)bit / 8, 1, "a flipped bit, put right by the checksum");
+    ta_damage_add(s->damage, at + (uint64_t)bit / 8, 1, "a flipped bit, put right by the checksum");
     return true;
 }
 
-static void check_blocks(struct ta_sealed *s, const struct seal_read *seal, const uint32_t *sums,
-                         unsigned char *piece, struct ta_damage *damage)
+static void apply_fixes(const struct ta_sealed *s, unsigned char *bytes, uint64_t at, uint64_t n)
 {
-    for (uint32_t i = 0; i < seal->n; i++) {
-        uint64_t at = (uint64_t)i * seal->block;
-        size_t n = seal->content - at < seal->block ? (size_t)(seal->content - at) : seal->block;
-        uint32_t crc = 0;
-        for (size_t done = 0; done < n;) {
-            size_t want = n - done < CHECKED_PIECE ? n - done : CHECKED_PIECE;
-            int64_t got = ta_pread_full(s->inner, piece, want, at + done, NULL);
-            if (got != (int64_t)want)
-                return; /* the disk; the reader will meet it */
-            crc = ta_crc32c(crc, piece, want);
-            done += want;
+    for (size_t i = 0; i < s->n_fixes; i++)
+        if (s->fix[i].at >= at && s->fix[i].at - at < n)
+            bytes[s->fix[i].at - at] ^= s->fix[i].mask;
+}
+
+static bool is_more_to_check(const struct ta_sealed *s)
+{
+    return s->checked != UINT64_MAX;
+}
+
+/* The first byte that is not checked yet has moved on to `at`. */
+static void pass(struct ta_sealed *s, uint64_t at)
+{
+    s->checked = at < s->content ? at : UINT64_MAX;
+}
+
+/* The file ends before its content does: it got shorter since it was opened. */
+static void end_early(struct ta_sealed *s)
+{
+    s->end = s->checked;
+    s->checked = UINT64_MAX;
+}
+
+static size_t block_bytes(const struct ta_sealed *s, uint64_t at)
+{
+    return s->content - at < s->block ? (size_t)(s->content - at) : s->block;
+}
+
+/* The next whole blocks, as many as fit `n` bytes, into `buf`. Returns the bytes that may be believed. */
+static int64_t check_into(struct ta_sealed *s, unsigned char *buf, size_t n, struct ta_err *err)
+{
+    uint64_t from = s->checked;
+    uint64_t left = s->content - from;
+    size_t want = n < left ? n - n % s->block : (size_t)left;
+    int64_t got = ta_pread_full(s->inner, buf, want, from, err);
+    size_t done = 0;
+
+    if (got < 0)
+        return got;
+    while (done < want && is_more_to_check(s)) {
+        size_t m = block_bytes(s, from + done);
+        uint32_t right = s->sums[(from + done) / s->block];
+        if (m > (size_t)got - done) {
+            end_early(s);
+            break;
         }
-        if (crc != sums[i] && !mend(s, at, n, sums[i], crc, seal->content, damage))
-            return;
+        uint32_t found = ta_crc32c(0, buf + done, m);
+        if (found != right && !mend(s, from + done, m, right, found))
+            break;
+        done += m;
+        pass(s, from + done);
     }
-    s->is_sealed = true;
+    apply_fixes(s, buf, from, done);
+    return (int64_t)done;
+}
+
+/* The next block, which is longer than a piece. */
+static int check_long_block(struct ta_sealed *s, struct ta_err *err)
+{
+    uint64_t from = s->checked;
+    size_t n = block_bytes(s, from);
+    uint32_t right = s->sums[from / s->block];
+    uint32_t crc = 0;
+
+    for (size_t done = 0; done < n;) {
+        size_t want = n - done < CHECKED_PIECE ? n - done : CHECKED_PIECE;
+        int64_t got = ta_pread_full(s->inner, s->piece, want, from + done, err);
+        if (got < 0)
+            return (int)got;
+        if (got != (int64_t)want) {
+            end_early(s);
+            return TA_OK;
+        }
+        crc = ta_crc32c(crc, s->piece, want);
+        done += want;
+    }
+    if (crc == right || mend(s, from, n, right, crc))
+        pass(s, from + n);
+    return TA_OK;
+}
+
+/* One block or some. */
+static int check_some(struct ta_sealed *s, struct ta_err *err)
+{
+    if (s->block > CHECKED_PIECE)
+        return check_long_block(s, err);
+    int64_t got = check_into(s, s->piece, CHECKED_PIECE, err);
+    return got < 0 ? (int)got : TA_OK;
+}
+
+int ta_sealed_check(struct ta_sealed *s, struct ta_err *err)
+{
+    int r = TA_OK;
+
+    while (r == TA_OK && is_more_to_check(s))
+        r = check_some(s, err);
+    return r;
 }
 
 /* ---- the file as it was written ----------------------------------------------------------------------- */
@@ -293,15 +374,23 @@ static void check_blocks(struct ta_sealed *s, const struct seal_read *seal, cons
 static int64_t sealed_pread(struct ta_file *f, void *buf, size_t n, uint64_t at, struct ta_err *err)
 {
     struct ta_sealed *s = TA_CONTAINER(f, struct ta_sealed, file);
-    unsigned char *bytes = buf;
+    int r = TA_OK;
 
-    if (at >= s->end)
+    while (r == TA_OK && s->checked < at)
+        r = check_some(s, err);
+    if (r == TA_OK && s->checked == at && n >= block_bytes(s, at))
+        return check_into(s, buf, n, err);
+    if (r == TA_OK && s->checked == at)
+        r = check_some(s, err);
+    if (r < 0)
+        return r;
+    uint64_t end = s->checked < s->end ? s->checked : s->end;
+    if (at >= end)
         return 0;
-    n = n < s->end - at ? n : (size_t)(s->end - at);
+    n = n < end - at ? n : (size_t)(end - at);
     int64_t got = s->inner->ops->pread(s->inner, buf, n, at, err);
-    for (size_t i = 0; i < s->n_fixes; i++)
-        if (got > 0 && s->fix[i].at >= at && s->fix[i].at - at < (uint64_t)got)
-            bytes[s->fix[i].at - at] ^= s->fix[i].mask;
+    if (got > 0)
+        apply_fixes(s, buf, at, (uint64_t)got);
     return got;
 }
 
@@ -322,19 +411,32 @@ int ta_sealed_open(struct ta_sealed *s, struct ta_file *inner, enum ta_tree_form
     static const struct ta_file_ops ops = {.pread = sealed_pread, .size = sealed_size};
     struct seal_read seal;
 
-    *s = (struct ta_sealed){.file = {&ops}, .inner = inner, .end = UINT64_MAX};
+    *s = (struct ta_sealed){.file = {&ops},
+                            .inner = inner,
+                            .alloc = alloc,
+                            .damage = damage,
+                            .end = UINT64_MAX,
+                            .checked = UINT64_MAX};
     int r = find_seal(inner, format, &seal, NULL);
     if (r <= 0)
         return TA_OK;
-    size_t room = TA_SEAL_SUMS * sizeof(uint32_t) + CHECKED_PIECE;
-    uint32_t *sums = ta_alloc(alloc, room);
-    if (!sums)
+    s->sums = ta_alloc(alloc, SEALED_ROOM);
+    if (!s->sums)
         return ta_fail(err, TA_ENOMEM, "checking a checkpoint file");
-    unsigned char *piece = (unsigned char *)(sums + TA_SEAL_SUMS);
-    if (read_sums(inner, format, &seal, sums, piece))
-        check_blocks(s, &seal, sums, piece, damage);
+    s->piece = (unsigned char *)(s->sums + TA_SEAL_SUMS);
+    s->content = seal.content;
+    s->block = seal.block;
+    s->is_sealed = read_sums(inner, format, &seal, s->sums, s->piece);
+    if (s->is_sealed)
+        pass(s, 0);
     else
         ta_damage_add(damage, seal.content, 4 * (uint64_t)seal.n, "its checksums are damaged");
-    ta_release(alloc, sums, room);
     return TA_OK;
+}
+
+void ta_sealed_done(struct ta_sealed *s)
+{
+    if (s->alloc)
+        ta_release(s->alloc, s->sums, s->sums ? SEALED_ROOM : 0);
+    s->sums = NULL;
 }

@@ -52,25 +52,39 @@ void ta_seal_encode(const struct ta_seal *s, int64_t from_s, int64_t to_s,
 
 /* ---- reading ------------------------------------------------------------------------------------- */
 
-/* A file as it was written, as far as it can be known. Has pread and size only. Moves with nobody: keep it where
- * it was opened. */
+/* A file as it was written, as far as it can be known: no byte is read before its block was checked, and all
+ * blocks before it, so that a reader who goes through the file from its start has it read once. Has pread and
+ * size only; a read may end with a block. One thread at a time, until all is checked. Moves with nobody: keep it
+ * where it was opened. */
 struct ta_sealed {
     struct ta_file file;
     struct ta_file *inner;
-    uint64_t end; /* nothing from here on is believed; UINT64_MAX: all is */
+    bool is_sealed; /* there are good sums to check by */
+
+    /* private */
+    struct ta_alloc *alloc;
+    struct ta_damage *damage;
+    uint64_t end;     /* nothing from here on is believed; UINT64_MAX: all is */
+    uint64_t checked; /* the next block to be checked begins here; UINT64_MAX: none is left */
+    uint64_t content;
+    uint32_t block;
+    uint32_t *sums;
+    unsigned char *piece; /* what is checked and not read */
     struct {
         uint64_t at;
         unsigned char mask;
     } fix[TA_SEAL_FIXES];
     size_t n_fixes;
-    bool is_sealed; /* and was checked */
 };
 
-/* Checks the whole file (about 3 GB/s out of the page cache) and adds what is wrong to *damage. A file that cannot
- * be read to its end counts as unsealed: the reader will meet the error itself. Only TA_ENOMEM is an
- * error. Borrows inner as long as s->file is read; nothing is to be closed. */
+/* Finds the sums of a file. What is found wrong, now or while it is read, is added to *damage (the size of the file
+ * stays until it is met). A file that cannot be read here counts as unsealed: the reader will meet the error itself.
+ * Only TA_ENOMEM is an error. Memory: 96 KiB. Borrows inner and damage until ta_sealed_done. */
 int ta_sealed_open(struct ta_sealed *s, struct ta_file *inner, enum ta_tree_format format,
                    struct ta_alloc *alloc, struct ta_damage *damage, struct ta_err *err);
+/* Checks what no reader has come to yet (about 3 GB/s out of the page cache). An error of the disk. */
+int ta_sealed_check(struct ta_sealed *s, struct ta_err *err);
+void ta_sealed_done(struct ta_sealed *s); /* fine on a zeroed struct, and after a failed open */
 
 /* The range that the seal names: 1 = *to_s filled, 0 = no good seal, < 0 the file could not be read. */
 int ta_seal_range(struct ta_file *file, enum ta_tree_format format, int64_t *from_s, int64_t *to_s,

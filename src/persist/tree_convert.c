@@ -100,12 +100,11 @@ int ta_tree_convert(struct ta_file *from, enum ta_tree_format from_format, struc
     struct plan p = {.alloc = alloc};
     struct ta_tree_reader *r = NULL;
     struct ta_damage damage = {0};
-    struct ta_sealed sealed;
+    struct ta_sealed sealed = {0};
     void *buffer = ta_alloc(alloc, TA_TREE_BUFFER);
     int e = buffer ? ta_sealed_open(&sealed, from, from_format, alloc, &damage, err)
                    : ta_fail(err, TA_ENOMEM, "conversion of a checkpoint file");
 
-    counts->damaged += damage.n;
     if (e == TA_OK)
         e = ta_tree_reader_new(&r, from_format, &sealed.file, alloc, err);
     if (e == TA_OK)
@@ -117,6 +116,8 @@ int ta_tree_convert(struct ta_file *from, enum ta_tree_format from_format, struc
     if (e == TA_OK)
         e = write_tree(r, &p, to, to_format, buffer, counts, err);
     ta_tree_reader_free(r);
+    ta_sealed_done(&sealed);
+    counts->damaged += damage.n;
     ta_release(alloc, p.n, p.cap * sizeof(*p.n));
     ta_release(alloc, buffer, TA_TREE_BUFFER);
     return e;
@@ -207,12 +208,13 @@ int ta_tree_convert_wal(struct ta_file *from, enum ta_tree_format from_format, s
 
     ta_buf_init(&o.buf, alloc, WAL_PIECE);
     int e = ta_sealed_open(&sealed, from, from_format, alloc, &damage, err);
-    counts->damaged += damage.n;
     if (e == TA_OK)
         e = ta_tree_reader_new(&r, from_format, &sealed.file, alloc, err);
     if (e == TA_OK)
         e = wal_records(&o, r, counts, err);
     ta_tree_reader_free(r);
+    ta_sealed_done(&sealed);
+    counts->damaged += damage.n;
     ta_buf_done(&o.buf);
     return e;
 }

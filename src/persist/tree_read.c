@@ -105,6 +105,31 @@ static uint64_t bytes_left(const struct tree_bin *b)
     return b->size - b->at;
 }
 
+/* The window from the next byte on, with n bytes at least. What it has already is not read again. */
+static int fill_window(struct ta_tree_reader *r, size_t n, struct ta_err *err)
+{
+    struct tree_bin *b = &r->bin;
+    uint64_t skip = b->at - b->window_at; /* huge when the window is behind */
+    size_t have = skip < b->window_len ? b->window_len - (size_t)skip : 0;
+
+    memmove(b->window, b->window + (b->window_len - have), have);
+    b->window_at = b->at;
+    b->window_len = have;
+    while (b->window_len < n) {
+        int64_t got = ta_pread_some(r->file, b->window + b->window_len, TREE_WINDOW - b->window_len,
+                                    b->at + b->window_len, err);
+        if (got < 0)
+            return got == TA_EFORMAT ? TA_EIO : (int)got;
+        if (got ==
+            0) { /* got shorter while it was read, or is not what was written from there on */
+            b->size = b->at + b->window_len;
+            return TA_EFORMAT;
+        }
+        b->window_len += (size_t)got;
+    }
+    return TA_OK;
+}
+
 /* The next n bytes (n <= TREE_WINDOW), or TA_EFORMAT when the file has fewer. */
 static int look(struct ta_tree_reader *r, size_t n, const unsigned char **p, struct ta_err *err)
 {
@@ -114,15 +139,9 @@ static int look(struct ta_tree_reader *r, size_t n, const unsigned char **p, str
     if (n > bytes_left(b))
         return TA_EFORMAT;
     if (b->at < b->window_at || b->at + n > b->window_at + b->window_len) {
-        int64_t got = ta_pread_full(r->file, b->window, TREE_WINDOW, b->at, err);
-        if (got < 0)
-            return got == TA_EFORMAT ? TA_EIO : (int)got;
-        b->window_at = b->at;
-        b->window_len = (size_t)got;
-        if (b->window_len < n) { /* got shorter while it was read */
-            b->size = b->at + b->window_len;
-            return TA_EFORMAT;
-        }
+        int e = fill_window(r, n, err);
+        if (e < 0)
+            return e;
     }
     *p = b->window + (b->at - b->window_at);
     return TA_OK;
@@ -233,12 +252,20 @@ static int take_metric(struct ta_tree_reader *r, struct ta_tree_event *out, stru
     return 1;
 }
 
+/* How many values of the metric in hand the file has. */
+static uint64_t values_there(const struct tree_bin *b)
+{
+    uint64_t there = bytes_left(b) / 4;
+
+    return b->values_left < there ? b->values_left : there;
+}
+
 static int take_values(struct ta_tree_reader *r, struct ta_tree_event *out, struct ta_err *err)
 {
     struct tree_bin *b = &r->bin;
     const unsigned char *p;
-    uint64_t there = bytes_left(b) / 4;
-    uint64_t n = b->values_left < there ? b->values_left : there;
+    uint64_t n = values_there(b);
+    int e;
 
     if (b->is_skipping) {
         if (n < b->values_left)
@@ -248,10 +275,13 @@ static int take_values(struct ta_tree_reader *r, struct ta_tree_event *out, stru
         b->is_skipping = false;
         return 0;
     }
-    if (n == 0)
-        return stop(r, out, "the file ends within a metric");
-    n = n < TA_TREE_PIECE ? n : TA_TREE_PIECE;
-    int e = look(r, 4 * (size_t)n, &p, err);
+    do { /* once more, for what is there, when the end turns out to be nearer */
+        n = values_there(b);
+        if (n == 0)
+            return stop(r, out, "the file ends within a metric");
+        n = n < TA_TREE_PIECE ? n : TA_TREE_PIECE;
+        e = look(r, 4 * (size_t)n, &p, err);
+    } while (e == TA_EFORMAT);
     if (e < 0)
         return e;
     (void)ta_floats_widen(p, (size_t)n, r->values);

@@ -10,7 +10,7 @@ enum { JSON_BUFFER = 64 * 1024, JSON_TEXT_MAX = 8 * 1024, JSON_DEPTH = 2 * TA_TR
 static int64_t source_read(struct ta_source *self, void *buf, size_t n, struct ta_err *err)
 {
     struct tree_json_source *s = TA_CONTAINER(self, struct tree_json_source, source);
-    int64_t got = ta_pread_full(s->file, buf, n, s->at, err);
+    int64_t got = ta_pread_some(s->file, buf, n, s->at, err);
 
     if (got > 0)
         s->at += (uint64_t)got;
