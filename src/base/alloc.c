@@ -75,6 +75,14 @@ static void *pages_resize(struct ta_alloc *self, void *p, size_t old_size, size_
 
 struct ta_alloc ta_pages = {.resize = pages_resize};
 
+void ta_pages_populate(void *p, size_t n)
+{
+    enum { POPULATE_WRITE = 23 }; /* MADV_POPULATE_WRITE: Linux 5.14, newer than some C libraries */
+
+    if ((uintptr_t)p % PAGE == 0)
+        (void)madvise(p, page_up(n), POPULATE_WRITE);
+}
+
 size_t ta_heap_cost(size_t n)
 {
     enum { HEADER = 8, GRAIN = 16, LEAST = 32 }; /* glibc's malloc on 64 bits */

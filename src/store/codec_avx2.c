@@ -14,9 +14,11 @@
 
 #define TARGET __attribute__((target("avx2")))
 #define LANES  4
-#include "store/codec_loops.h"
-
 #include <immintrin.h>
+
+#define LESSER(a, b)  _mm256_min_pd(a, b)
+#define GREATER(a, b) _mm256_max_pd(a, b)
+#include "store/codec_loops.h"
 
 enum { GROUP = 8, PAIRS = GROUP / 2 };
 
@@ -107,12 +109,10 @@ static TARGET void avx2_stats(const double *v, unsigned n, struct ta_run_stats *
 
     for (unsigned i = 0; i < whole; i += LANES) {
         f64xn x = *(const f64xn_mem *)(v + i);
-        i64xn less = x < lo;
-        i64xn more = x > hi;
 
         sum += x;
-        lo = (f64xn)(((i64xn)x & less) | ((i64xn)lo & ~less));
-        hi = (f64xn)(((i64xn)x & more) | ((i64xn)hi & ~more));
+        lo = LESSER(x, lo);
+        hi = GREATER(x, hi);
     }
     *out = (struct ta_run_stats){n, (sum[0] + sum[1]) + (sum[2] + sum[3]), lo[0], hi[0]};
     for (unsigned k = 1; k < LANES; k++) {
@@ -126,8 +126,201 @@ static TARGET void avx2_stats(const double *v, unsigned n, struct ta_run_stats *
     }
 }
 
+/* ---- for the encoder ---------------------------------------------------------------------------- */
+
+static inline TARGET __m256i load(const void *p)
+{
+    return _mm256_loadu_si256((const __m256i *)p);
+}
+
+static inline TARGET void put_lanes(__m256i x, unsigned char *out, const size_t *at)
+{
+    const __m128i low = _mm256_castsi256_si128(x), high = _mm256_extracti128_si256(x, 1);
+
+    ta_put_u64(out + at[0], (uint64_t)_mm_cvtsi128_si64(low));
+    ta_put_u64(out + at[1], (uint64_t)_mm_extract_epi64(low, 1));
+    ta_put_u64(out + at[2], (uint64_t)_mm_cvtsi128_si64(high));
+    ta_put_u64(out + at[3], (uint64_t)_mm_extract_epi64(high, 1));
+}
+
+/* Up to 7 bits: eight values are one word. */
+static TARGET void pack_narrow(const uint64_t *u, unsigned n, uint64_t base, unsigned width,
+                               unsigned char *out)
+{
+    const __m256i bases = _mm256_set1_epi64x((long long)base);
+    const __m256i shift = _mm256_setr_epi64x(0, width, 2 * width, 3 * width);
+    const __m256i shift4 = _mm256_add_epi64(shift, _mm256_set1_epi64x(4 * width));
+
+    for (unsigned i = 0; i < n; i += GROUP, out += width) {
+        __m256i a = _mm256_sllv_epi64(_mm256_sub_epi64(load(u + i), bases), shift);
+        __m256i b = _mm256_sllv_epi64(_mm256_sub_epi64(load(u + i + LANES), bases), shift4);
+        __m256i x = _mm256_or_si256(a, b);
+        __m128i y = _mm_or_si128(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1));
+
+        y = _mm_or_si128(y, _mm_unpackhi_epi64(y, y));
+        ta_put_u64(out, (uint64_t)_mm_cvtsi128_si64(y));
+    }
+}
+
+/* From 8 bits on: the byte in which a value begins has bits of the one before it and of no other, so that no step waits
+ * for the one before. Each word overwrites what the one before left behind its value. */
+static TARGET void pack_wide(const uint64_t *u, unsigned n, uint64_t base, unsigned width,
+                             unsigned char *out)
+{
+    const __m256i bases = _mm256_set1_epi64x((long long)base);
+    uint64_t left[GROUP], right[GROUP];
+    size_t at[GROUP];
+
+    for (unsigned i = 0; i < GROUP; i++) {
+        at[i] = i * width / 8;
+        left[i] = i * width % 8;
+        right[i] = width - left[i];
+    }
+    right[0] = 64; /* a group begins on a byte: nothing of the value before */
+    const __m256i left_a = load(left), left_b = load(left + LANES);
+    const __m256i right_a = load(right), right_b = load(right + LANES);
+    for (unsigned i = 0; i < n; i += GROUP, out += width) {
+        __m256i a = _mm256_sub_epi64(load(u + i), bases);
+        __m256i b = _mm256_sub_epi64(load(u + i + LANES), bases);
+        __m256i before_a = _mm256_permute4x64_epi64(a, 0x90);
+        __m256i before_b = _mm256_sub_epi64(load(u + i + LANES - 1), bases);
+
+        a = _mm256_or_si256(_mm256_sllv_epi64(a, left_a), _mm256_srlv_epi64(before_a, right_a));
+        b = _mm256_or_si256(_mm256_sllv_epi64(b, left_b), _mm256_srlv_epi64(before_b, right_b));
+        put_lanes(a, out, at);
+        put_lanes(b, out, at + LANES);
+    }
+}
+
+static TARGET void avx2_pack(const uint64_t *u, unsigned n, uint64_t base, unsigned width,
+                             unsigned char *out)
+{
+    const unsigned whole = n / GROUP * GROUP;
+
+    if (width < 8)
+        pack_narrow(u, whole, base, width, out);
+    else
+        pack_wide(u, whole, base, width, out);
+    ta_codec_kernels_plain.pack(u + whole, n - whole, base, width, out + (size_t)whole / 8 * width);
+}
+
+/* Signed extremes of x, lane by lane. */
+static inline TARGET void widen(__m256i x, __m256i *lo, __m256i *hi)
+{
+    *lo = _mm256_blendv_epi8(*lo, x, _mm256_cmpgt_epi64(*lo, x));
+    *hi = _mm256_blendv_epi8(*hi, x, _mm256_cmpgt_epi64(x, *hi));
+}
+
+static TARGET void join_lanes(__m256i lo, __m256i hi, int64_t *least, int64_t *most)
+{
+    int64_t a[LANES], b[LANES];
+
+    _mm256_storeu_si256((__m256i *)(void *)a, lo);
+    _mm256_storeu_si256((__m256i *)(void *)b, hi);
+    for (unsigned k = 0; k < LANES; k++) {
+        *least = a[k] < *least ? a[k] : *least;
+        *most = b[k] > *most ? b[k] : *most;
+    }
+}
+
+static TARGET void avx2_range(const uint64_t *u, unsigned n, uint64_t *least, uint64_t *most)
+{
+    /* AVX2 compares signed integers only. */
+    const __m256i sign = _mm256_set1_epi64x(INT64_MIN);
+    const unsigned whole = n / LANES * LANES;
+    int64_t l = (int64_t)(u[0] ^ 1ULL << 63), h = l;
+    __m256i lo = _mm256_set1_epi64x(l), hi = lo;
+
+    for (unsigned i = 0; i < whole; i += LANES)
+        widen(_mm256_xor_si256(load(u + i), sign), &lo, &hi);
+    join_lanes(lo, hi, &l, &h);
+    *least = (uint64_t)l ^ 1ULL << 63;
+    *most = (uint64_t)h ^ 1ULL << 63;
+    for (unsigned i = whole; i < n; i++) {
+        *least = u[i] < *least ? u[i] : *least;
+        *most = u[i] > *most ? u[i] : *most;
+    }
+}
+
+static TARGET void avx2_steps(const int64_t *m, unsigned n, int64_t *least, int64_t *most)
+{
+    const unsigned whole = (n - 1) / LANES * LANES;
+    __m256i lo = _mm256_set1_epi64x(m[1] - m[0]), hi = lo;
+
+    *least = *most = m[1] - m[0];
+    for (unsigned i = 0; i < whole; i += LANES)
+        widen(_mm256_sub_epi64(load(m + i + 1), load(m + i)), &lo, &hi);
+    join_lanes(lo, hi, least, most);
+    for (unsigned i = whole + 1; i < n; i++) {
+        int64_t d = m[i] - m[i - 1];
+
+        *least = d < *least ? d : *least;
+        *most = d > *most ? d : *most;
+    }
+}
+
+/* Few upper parts as a rule: each vector is compared with all of them (0.6 ns a value with 3 of them, against 1.7 of
+ * the plain loop). */
+static TARGET unsigned avx2_split(uint64_t *u, unsigned n, unsigned cut, uint16_t *upper)
+{
+    const __m256i low = _mm256_set1_epi64x((long long)((1ULL << cut) - 1));
+    const __m128i shift = _mm_cvtsi32_si128((int)cut);
+    __m256i part[TA_SPLIT_MAX], index[TA_SPLIT_MAX];
+    unsigned n_upper = 0;
+    uint64_t pad[LANES];
+
+    for (unsigned i = 0; i < n; i += LANES) {
+        const bool is_last = n - i < LANES;
+
+        for (unsigned k = 0; is_last && k < LANES; k++)
+            pad[k] = u[i + k < n ? i + k : n - 1];
+        const __m256i x = load(is_last ? pad : u + i);
+        const __m256i upper_x = _mm256_srl_epi64(x, shift);
+        __m256i found = _mm256_setzero_si256(), index_x = found;
+        unsigned left = 15;
+
+        for (unsigned k = 0; left != 0; k++) {
+            if (k == n_upper) {
+                uint64_t lanes[LANES];
+
+                if (k == TA_SPLIT_MAX)
+                    return 0;
+                _mm256_storeu_si256((__m256i *)(void *)lanes, upper_x);
+                upper[k] = (uint16_t)lanes[__builtin_ctz(left)];
+                part[k] = _mm256_set1_epi64x(upper[k]);
+                index[k] = _mm256_set1_epi64x((long long)((uint64_t)k << cut));
+                n_upper++;
+            }
+            const __m256i same = _mm256_cmpeq_epi64(upper_x, part[k]);
+            found = _mm256_or_si256(found, same);
+            index_x = _mm256_or_si256(index_x, _mm256_and_si256(same, index[k]));
+            left = 15U & ~(unsigned)_mm256_movemask_pd(_mm256_castsi256_pd(found));
+        }
+        const __m256i y = _mm256_or_si256(index_x, _mm256_and_si256(x, low));
+        if (is_last) {
+            _mm256_storeu_si256((__m256i *)(void *)pad, y);
+            for (unsigned k = 0; i + k < n; k++)
+                u[i + k] = pad[k];
+        } else {
+            _mm256_storeu_si256((__m256i *)(void *)(u + i), y);
+        }
+    }
+    return n_upper;
+}
+
 static const struct ta_codec_kernels kernels_avx2 = {
-    "avx2", loop_scan, loop_to_ints, loop_from_ints, avx2_unpack, avx2_spread, avx2_stats, loop_add,
+    .name = "avx2",
+    .scan = loop_scan,
+    .to_ints = loop_to_ints,
+    .from_ints = loop_from_ints,
+    .unpack = avx2_unpack,
+    .spread = avx2_spread,
+    .stats = avx2_stats,
+    .add = loop_add,
+    .pack = avx2_pack,
+    .range = avx2_range,
+    .steps = avx2_steps,
+    .split = avx2_split,
 };
 
 const struct ta_codec_kernels *ta_codec_kernels_avx2(void)

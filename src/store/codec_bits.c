@@ -36,7 +36,7 @@ static bool parse_split(struct ta_run_view *view, struct ta_run_in *in)
     uint8_t n_table;
 
     if (!ta_in_u8(in, &view->cut) || !ta_in_u8(in, &n_table) || n_table == 0 ||
-        n_table > TA_RUN_SPLIT_MAX)
+        n_table > TA_SPLIT_MAX)
         return false;
     if (view->cut < pattern_bits - UPPER_BITS || view->cut >= pattern_bits ||
         view->width < view->cut || view->width - view->cut > 4)
@@ -73,8 +73,7 @@ static void decode_bits(const struct ta_run_view *view, unsigned first, unsigned
 static void decode_split(const struct ta_run_view *view, unsigned first, unsigned n, double *out)
 {
     uint64_t u[TA_RUN_ROUNDED];
-    uint64_t upper[TA_RUN_SPLIT_MAX] = {
-        0}; /* whole: a damaged run may have indices past its table */
+    uint64_t upper[TA_SPLIT_MAX] = {0}; /* whole: a damaged run may have indices past its table */
     unsigned cut = view->cut;
     uint64_t low = (1ULL << cut) - 1;
 
@@ -88,6 +87,7 @@ static void decode_split(const struct ta_run_view *view, unsigned first, unsigne
 
 static void take_patterns(struct ta_run_work *work)
 {
+    work->is_split = false;
     if (work->seen & TA_SCAN_WIDE) {
         memcpy(work->u, work->x, work->n * sizeof(*work->u));
         return;
@@ -101,14 +101,10 @@ static void take_patterns(struct ta_run_work *work)
 
 static bool plan_bits(struct ta_run_work *work, struct ta_run_plan *plan)
 {
-    uint64_t least = UINT64_MAX;
-    uint64_t most = 0;
+    uint64_t least, most;
 
     take_patterns(work);
-    for (unsigned i = 0; i < work->n; i++) {
-        least = work->u[i] < least ? work->u[i] : least;
-        most = work->u[i] > most ? work->u[i] : most;
-    }
+    work->k->range(work->u, work->n, &least, &most);
     *plan = (struct ta_run_plan){.codec = TA_CODEC_BITS, .base = least};
     plan->is_float = !(work->seen & TA_SCAN_WIDE);
     plan->width = (uint8_t)ta_bit_width(most - least);
@@ -172,40 +168,13 @@ static unsigned find_cut(const struct ta_run_work *work, unsigned pattern_bits)
         }
     }
     for (; cut < pattern_bits && cut <= TA_RUN_WIDTH_MAX - 4; cut++) {
-        if (n <= TA_RUN_SPLIT_MAX && split_bytes(work->n, cut, n) < best_bytes) {
+        if (n <= TA_SPLIT_MAX && split_bytes(work->n, cut, n) < best_bytes) {
             best = cut;
             best_bytes = split_bytes(work->n, cut, n);
         }
         n = list_coarsen(list, n);
     }
     return best;
-}
-
-/* Splits at plan->cut: fills plan->upper and work->entry_of; false when there are too many upper parts. */
-static bool split(struct ta_run_work *work, struct ta_run_plan *plan)
-{
-    uint8_t slots[1 << SLOT_BITS] = {0}; /* where an upper part was found last: index + 1 */
-    unsigned n = 0;
-
-    for (unsigned i = 0; i < work->n; i++) {
-        uint16_t upper = (uint16_t)(work->u[i] >> plan->cut);
-        uint8_t *slot = &slots[(uint16_t)(upper * 0x9E37U) >> (16 - SLOT_BITS)];
-
-        if (*slot == 0 || plan->upper[*slot - 1] != upper) {
-            unsigned at = 0;
-
-            while (at < n && plan->upper[at] != upper)
-                at++;
-            if (at == TA_RUN_SPLIT_MAX)
-                return false;
-            plan->upper[at] = upper;
-            n = at < n ? n : at + 1;
-            *slot = (uint8_t)(at + 1);
-        }
-        work->upper_of[i] = (uint8_t)(*slot - 1);
-    }
-    plan->n_table = n;
-    return true;
 }
 
 static bool plan_split(struct ta_run_work *work, struct ta_run_plan *plan)
@@ -219,8 +188,10 @@ static bool plan_split(struct ta_run_work *work, struct ta_run_plan *plan)
         return false;
     *plan =
         (struct ta_run_plan){.codec = TA_CODEC_SPLIT, .cut = (uint8_t)cut, .is_float = is_float};
-    if (!split(work, plan))
+    plan->n_table = work->k->split(work->u, work->n, cut, plan->upper);
+    if (plan->n_table == 0)
         return false;
+    work->is_split = true;
     plan->width = (uint8_t)(cut + ta_bit_width(plan->n_table - 1));
     plan->bytes = split_bytes(work->n, cut, plan->n_table);
     return true;
@@ -228,14 +199,16 @@ static bool plan_split(struct ta_run_work *work, struct ta_run_plan *plan)
 
 static void emit_split(struct ta_run_work *work, const struct ta_run_plan *plan, unsigned char *out)
 {
-    uint64_t low = (1ULL << plan->cut) - 1;
+    uint16_t upper[TA_SPLIT_MAX];
 
+    if (!work->is_split) { /* another plan was made after this one */
+        take_patterns(work);
+        (void)work->k->split(work->u, work->n, plan->cut, upper);
+    }
     *out++ = plan->cut;
     *out++ = (unsigned char)plan->n_table;
     memcpy(out, plan->upper, plan->n_table * sizeof(uint16_t));
     out += plan->n_table * sizeof(uint16_t);
-    for (unsigned i = 0; i < work->n; i++)
-        work->u[i] = (uint64_t)work->upper_of[i] << plan->cut | (work->u[i] & low);
     (void)ta_pack(work->u, work->n, 0, plan->width, out);
 }
 

@@ -59,13 +59,7 @@ static bool plan_ints(struct ta_run_work *work, struct ta_run_plan *plan)
     if (!work->has_grid)
         return false;
     if (work->n > 1)
-        least = most = m[1] - m[0];
-    for (unsigned i = 2; i < work->n; i++) {
-        int64_t d = m[i] - m[i - 1];
-
-        least = d < least ? d : least;
-        most = d > most ? d : most;
-    }
+        work->k->steps(m, work->n, &least, &most);
     unsigned width = ta_bit_width((uint64_t)work->hi - (uint64_t)work->lo);
     unsigned width_delta = ta_bit_width((uint64_t)most - (uint64_t)least);
     size_t bytes = head + ta_zigzag_bytes(work->lo) + ta_packed_bytes(work->n, width);

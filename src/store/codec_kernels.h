@@ -19,6 +19,8 @@ enum {
     TA_SCAN_WIDE = 4     /* some value is not a binary32 */
 };
 
+enum { TA_SPLIT_MAX = 16 }; /* distinct upper parts of split doubles */
+
 struct ta_codec_kernels {
     const char *name;
 
@@ -46,6 +48,20 @@ struct ta_codec_kernels {
     void (*stats)(const double *v, unsigned n, struct ta_run_stats *out);
 
     void (*add)(const double *v, unsigned n, double *acc);
+
+    /* Packs u[i] - base, each below 2^width, 1 <= width <= 56, one behind the other. Bits behind the last are 0; up to 8
+     * bytes behind may be overwritten. */
+    void (*pack)(const uint64_t *u, unsigned n, uint64_t base, unsigned width, unsigned char *out);
+
+    /* The extremes of u, n >= 1. */
+    void (*range)(const uint64_t *u, unsigned n, uint64_t *least, uint64_t *most);
+
+    /* The extremes of m[i + 1] - m[i], n >= 2. */
+    void (*steps)(const int64_t *m, unsigned n, int64_t *least, int64_t *most);
+
+    /* Takes the bits from `cut` on, 16 at most, out of each u[i] into `upper`, in order of their first appearance, and puts the
+     * index there instead of them. Returns how many there are; 0: more than TA_SPLIT_MAX, u is garbage. */
+    unsigned (*split)(uint64_t *u, unsigned n, unsigned cut, uint16_t *upper);
 };
 
 extern const struct ta_codec_kernels ta_codec_kernels_plain;

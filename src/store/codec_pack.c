@@ -5,47 +5,10 @@
 
 #include <string.h>
 
-/* What is packed so far. */
-struct packed {
-    unsigned char *out;
-    uint64_t word;
-    unsigned fill; /* bits of `word` in use: at most 7 between steps, so that 56 more fit */
-};
-
-/* `per` values at a time, which together have at most 56 bits: each step waits for the one before. Returns how many
- * values that made. */
-static inline unsigned pack_by(unsigned per, const uint64_t *u, unsigned n, uint64_t base,
-                               unsigned width, struct packed *p)
-{
-    unsigned i = 0;
-
-    for (; i + per <= n; i += per) {
-        uint64_t bits = 0;
-
-        for (unsigned k = 0; k < per; k++)
-            bits |= (u[i + k] - base) << k * width;
-        p->word |= bits << p->fill;
-        p->fill += per * width;
-        ta_put_u64(p->out, p->word);
-        p->out += p->fill / 8;
-        p->word >>= p->fill & ~7U;
-        p->fill &= 7;
-    }
-    return i;
-}
-
 size_t ta_pack(const uint64_t *u, unsigned n, uint64_t base, unsigned width, unsigned char *out)
 {
-    struct packed p = {out, 0, 0};
-    unsigned i = 0;
-
-    if (width == 0)
-        return 0;
-    if (width <= 14)
-        i = pack_by(4, u, n, base, width, &p);
-    else if (width <= 28)
-        i = pack_by(2, u, n, base, width, &p);
-    (void)pack_by(1, u + i, n - i, base, width, &p);
+    if (width > 0)
+        ta_codec_kernels()->pack(u, n, base, width, out);
     return ta_packed_bytes(n, width);
 }
 

@@ -33,7 +33,6 @@ enum {
     TA_RUN_BITMAP_SLOTS = 64,
     TA_RUN_WIDTH_MAX = 56,                /* so that value and phase fit one 64-bit word */
     TA_RUN_DICT_MAX = 256,                /* distinct values in a dictionary */
-    TA_RUN_SPLIT_MAX = 16,                /* distinct upper parts of split doubles */
     TA_RUN_ROUNDED = TA_RUN_SLOTS_MAX + 8 /* kernels write whole groups */
 };
 
@@ -101,7 +100,7 @@ struct ta_run_work {
     uint64_t u[TA_RUN_ROUNDED];          /* bit patterns, or what is about to be packed */
     uint64_t entry[TA_RUN_DICT_MAX];     /* dictionary: bit patterns of distinct values */
     uint16_t entry_of[TA_RUN_SLOTS_MAX]; /* dictionary: which one */
-    uint8_t upper_of[TA_RUN_SLOTS_MAX];  /* split doubles: which upper part */
+    bool is_split;                       /* u is as planned for split doubles */
 };
 
 /* One way to encode, with its price. */
@@ -116,7 +115,7 @@ struct ta_run_plan {
     uint64_t base; /* as in the view */
     int64_t step;
     size_t bytes; /* of the body */
-    uint16_t upper[TA_RUN_SPLIT_MAX];
+    uint16_t upper[TA_SPLIT_MAX];
 };
 
 /* The values of a sparse run that are not the common one, and how they are encoded. */

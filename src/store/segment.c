@@ -119,6 +119,8 @@ static struct ta_segment *new_segment(struct ta_alloc *a, uint32_t slot0, uint32
     sg = bytes <= UINT32_MAX ? ta_alloc(a, bytes) : NULL;
     if (!sg)
         return NULL;
+    if (bytes >= WHOLE_PAGES_FROM)
+        ta_pages_populate(sg, bytes);
     *sg = (struct ta_segment){
         .bytes = (uint32_t)bytes,
         .slot0 = (uint16_t)slot0,

@@ -36,10 +36,10 @@ static void random_bytes(struct column *dice, void *out, size_t n)
         p[i] = (unsigned char)column_bits(dice);
 }
 
-static void packed_integers_of_every_width_unpack_alike(void **state)
+static void integers_of_every_width_pack_and_unpack_alike(void **state)
 {
-    static unsigned char packed[SLOTS * 8 + TA_RUN_PAD];
-    static uint64_t v[SLOTS], a[ROUNDED], b[ROUNDED];
+    static unsigned char packed[SLOTS * 8 + TA_RUN_PAD], again[SLOTS * 8 + TA_RUN_PAD];
+    static uint64_t v[SLOTS], above[SLOTS], a[ROUNDED], b[ROUNDED];
     const struct ta_codec_kernels *row = other_row();
     struct column dice;
 
@@ -47,15 +47,87 @@ static void packed_integers_of_every_width_unpack_alike(void **state)
     column_init(&dice, 1);
     for (unsigned width = 1; width <= TA_RUN_WIDTH_MAX; width++) {
         for (unsigned n = 0; n <= SLOTS; n += 1 + n / 32) {
-            for (unsigned i = 0; i < n; i++)
+            uint64_t base = column_bits(&dice);
+            size_t bytes = ta_packed_bytes(n, width);
+
+            for (unsigned i = 0; i < n; i++) {
                 v[i] = column_bits(&dice) >> (64 - width);
-            assert_int_equal(ta_pack(v, n, 0, width, packed), ta_packed_bytes(n, width));
+                above[i] = base + v[i];
+            }
+            plain->pack(v, n, 0, width, packed);
+            memset(again, 0xA5, sizeof(again));
+            row->pack(above, n, base, width, again);
+            assert_memory_equal(packed, again, bytes);
+            for (size_t i = bytes + 8; i < sizeof(again); i++)
+                assert_int_equal(again[i], 0xA5);
+            assert_true(n * width % 8 == 0 || packed[bytes - 1] >> n * width % 8 == 0);
             plain->unpack(packed, width, n, a);
             row->unpack(packed, width, n, b);
             assert_memory_equal(v, a, n * sizeof(*v));
             assert_memory_equal(v, b, n * sizeof(*v));
         }
     }
+}
+
+static void extremes_and_steps_are_found_alike(void **state)
+{
+    static uint64_t u[SLOTS];
+    static int64_t m[SLOTS];
+    const struct ta_codec_kernels *row = other_row();
+    struct column dice;
+
+    (void)state;
+    column_init(&dice, 4);
+    for (unsigned round = 0; round < 4000; round++) {
+        unsigned n = 2 + (unsigned)(column_bits(&dice) % (round % 2 ? 40 : SLOTS - 1));
+        uint64_t least, most, row_least, row_most;
+        int64_t lo, hi, row_lo, row_hi;
+
+        for (unsigned i = 0; i < n; i++) {
+            u[i] = column_bits(&dice) >> round % 3;
+            m[i] = (int64_t)column_bits(&dice) >> (12 + round % 50);
+        }
+        plain->range(u, n - round % 2, &least, &most);
+        row->range(u, n - round % 2, &row_least, &row_most);
+        assert_true(least == row_least && most == row_most);
+        plain->steps(m, n, &lo, &hi);
+        row->steps(m, n, &row_lo, &row_hi);
+        assert_true(lo == row_lo && hi == row_hi);
+    }
+}
+
+static void doubles_are_split_alike_or_not_at_all(void **state)
+{
+    static uint64_t u[SLOTS], a[ROUNDED], b[ROUNDED];
+    const struct ta_codec_kernels *row = other_row();
+    struct column dice;
+    unsigned n_refused = 0;
+
+    (void)state;
+    column_init(&dice, 5);
+    for (unsigned round = 0; round < 4000; round++) {
+        unsigned n = 1 + (unsigned)(column_bits(&dice) % (round % 2 ? 40 : SLOTS));
+        unsigned cut = (round % 3 ? 48U : 16U) + (unsigned)(column_bits(&dice) % 5);
+        uint64_t low = (1ULL << cut) - 1;
+        unsigned n_kinds = 1 + round % 19;
+        uint16_t upper[TA_SPLIT_MAX], row_upper[TA_SPLIT_MAX];
+
+        for (unsigned i = 0; i < n; i++)
+            u[i] =
+                (column_bits(&dice) % n_kinds * 0x123 & 0x7FF) << cut | (column_bits(&dice) & low);
+        memcpy(a, u, sizeof(u));
+        memcpy(b, u, sizeof(u));
+        unsigned n_upper = plain->split(a, n, cut, upper);
+        assert_int_equal(row->split(b, n, cut, row_upper), n_upper);
+        n_refused += n_upper == 0;
+        if (n_upper == 0)
+            continue;
+        assert_memory_equal(a, b, n * sizeof(*a));
+        assert_memory_equal(upper, row_upper, n_upper * sizeof(*upper));
+        for (unsigned i = 0; i < n; i++)
+            assert_true(((uint64_t)upper[a[i] >> cut] << cut | (a[i] & low)) == u[i]);
+    }
+    assert_true(n_refused > 100);
 }
 
 static void values_are_spread_over_their_slots_alike(void **state)
@@ -213,7 +285,9 @@ static void values_without_a_grid_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(packed_integers_of_every_width_unpack_alike),
+        cmocka_unit_test(integers_of_every_width_pack_and_unpack_alike),
+        cmocka_unit_test(extremes_and_steps_are_found_alike),
+        cmocka_unit_test(doubles_are_split_alike_or_not_at_all),
         cmocka_unit_test(values_are_spread_over_their_slots_alike),
         cmocka_unit_test(any_integers_on_any_grid_become_the_same_values),
         cmocka_unit_test(columns_of_every_kind_are_judged_alike),
