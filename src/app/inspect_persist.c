@@ -118,11 +118,8 @@ static int list_series(struct ta_tree_reader *r, struct ta_json_writer *out, str
         } else if (ev.kind == TA_TREE_VALUES) {
             s.n += ev.n;
             sums->values += ev.n;
-            for (size_t i = 0; i < ev.n; i++)
-                s.present += isnan(ev.values[i]) ? 0u : 1u;
-            sums->samples += ev.n;
-            for (size_t i = 0; i < ev.n; i++)
-                sums->samples -= isnan(ev.values[i]) ? 1u : 0u;
+            s.present += ev.n_present;
+            sums->samples += ev.n_present;
         } else if (ev.kind == TA_TREE_LEVEL) {
             sums->levels++;
         } else if (ev.kind == TA_TREE_DAMAGE && (*n_damage)++ < PLACES_SHOWN) {

@@ -34,14 +34,19 @@ static int load_old(struct ta_checkpoint_job *job, struct ta_store *into,
     if (r == TA_OK)
         r = ta_tree_reader_new(&t, f->format, &sealed.file, conf->alloc, err);
     if (r == TA_OK)
-        r = ta_restore_new(&to, into, job->cluster, job->host, err);
+        r = ta_restore_new(&to, into, err);
     if (r == TA_OK)
+        r = ta_restore_begin(to, job->cluster, job->host, err);
+    if (r == TA_OK) {
         r = ta_tree_load(t, to, metrics, NULL, NULL, &counts, err);
-    int e = ta_restore_finish(to, err);
+        int e = ta_restore_end(to, err);
+        r = r < 0 ? r : e;
+    }
+    ta_restore_free(to);
     ta_tree_reader_free(t);
     ta_sealed_done(&sealed);
     (void)ta_close(&file, NULL); /* only read */
-    return r < 0 ? r : e;
+    return r;
 }
 
 /* What `b` holds at the n times from centre_s on, into out; other cells stay. */

@@ -293,23 +293,33 @@ static bool take_host(struct crew *c, char *cluster, char *host)
     return r > 0;
 }
 
+static void note_failure(struct crew *c, int r, const struct ta_err *err)
+{
+    pthread_mutex_lock(&c->lock);
+    if (c->result >= 0)
+        c->result = ta_fail(&c->err, r, "%s", err->text[0] ? err->text : ta_strerror(r));
+    pthread_mutex_unlock(&c->lock);
+}
+
 static void *work(void *arg)
 {
     struct crew *c = arg;
+    struct ta_restore *restore = NULL;
+    struct ta_err err = {0};
     char cluster[256];
     char host[256];
+    int r = ta_restore_new(&restore, c->r->conf.store, &err);
 
+    if (r < 0)
+        note_failure(c, r, &err);
     while (take_host(c, cluster, host)) {
-        struct ta_err err = {0};
-        int r = ta_recover_host(c->r, ta_str(cluster), ta_str(host), &err);
+        err = (struct ta_err){0};
+        r = ta_recover_host(c->r, restore, ta_str(cluster), ta_str(host), &err);
         atomic_fetch_add(&c->r->hosts_done, 1);
-        if (r < 0) {
-            pthread_mutex_lock(&c->lock);
-            if (c->result >= 0)
-                c->result = ta_fail(&c->err, r, "%s", err.text[0] ? err.text : ta_strerror(r));
-            pthread_mutex_unlock(&c->lock);
-        }
+        if (r < 0)
+            note_failure(c, r, &err);
     }
+    ta_restore_free(restore);
     return NULL;
 }
 

@@ -26,7 +26,7 @@
  * that belongs nowhere moves to lost+found. Only memory that is refused and a root that cannot be listed are
  * errors: then nothing on disk has been changed that a second start would miss.
  *
- * Memory: a worker about 2 MiB (one reader and one session of the store), the log's replay the names of one
+ * Memory: a worker about 3 MiB (one reader and one session of the store), the log's replay the names of one
  * segment.
  */
 #ifndef TARN_PERSIST_RECOVER_H

@@ -20,11 +20,11 @@ static void add_damage(void *self, const struct ta_tree_event *ev)
 }
 
 /* Reads the whole file. TA_ENOMEM, or an error of the disk; damage is in *d. */
-static int load_tree(struct ta_recover_job *job, struct ta_tree_reader *t, struct ta_restore *to,
+static int load_tree(struct ta_recover_job *job, struct ta_tree_reader *t,
                      struct ta_recover_counts *c, struct ta_damage *d, struct ta_err *err)
 {
     struct ta_tree_load counts = {0};
-    int r = ta_tree_load(t, to, job->metrics, add_damage, d, &counts, err);
+    int r = ta_tree_load(t, job->restore, job->metrics, add_damage, d, &counts, err);
 
     c->samples += counts.samples;
     c->skipped += counts.skipped;
@@ -59,17 +59,18 @@ static int load_open_file(struct ta_recover_job *job, const struct ta_host_file 
 {
     struct ta_err why = {0};
     struct ta_tree_reader *t = NULL;
-    struct ta_restore *to = NULL;
     struct ta_sealed sealed;
+    int e = TA_OK;
     int r = ta_sealed_open(&sealed, file, f->format, job->r->conf.alloc, d, err);
 
     if (r == TA_OK)
         r = ta_tree_reader_new(&t, f->format, &sealed.file, job->r->conf.alloc, err);
     if (r == TA_OK)
-        r = ta_restore_new(&to, job->r->conf.store, job->cluster, job->host, err);
-    if (r == TA_OK)
-        r = load_tree(job, t, to, c, d, &why);
-    int e = ta_restore_finish(to, err);
+        r = ta_restore_begin(job->restore, job->cluster, job->host, err);
+    if (r == TA_OK) {
+        r = load_tree(job, t, c, d, &why);
+        e = ta_restore_end(job->restore, err);
+    }
     ta_tree_reader_free(t);
     ta_sealed_done(&sealed);
     if (r == TA_ENOMEM || e == TA_ENOMEM)
@@ -223,11 +224,14 @@ static int64_t keep_from(const struct ta_recover *r, struct ta_str cluster, stru
                : INT64_MIN;
 }
 
-int ta_recover_host(struct ta_recover *r, struct ta_str cluster, struct ta_str host,
-                    struct ta_err *err)
+int ta_recover_host(struct ta_recover *r, struct ta_restore *restore, struct ta_str cluster,
+                    struct ta_str host, struct ta_err *err)
 {
-    struct ta_recover_job job = {
-        .r = r, .cluster = cluster, .host = host, .keep_from_s = keep_from(r, cluster, host)};
+    struct ta_recover_job job = {.r = r,
+                                 .restore = restore,
+                                 .cluster = cluster,
+                                 .host = host,
+                                 .keep_from_s = keep_from(r, cluster, host)};
     struct ta_host_files files = {0};
     struct ta_err why = {0};
 

@@ -3,7 +3,7 @@
 #define TARN_PERSIST_RECOVER_INT_H
 
 #include "persist/recover.h"
-#include "store/write.h"
+#include "store/walk.h"
 
 #include <pthread.h>
 
@@ -47,6 +47,7 @@ uint64_t ta_recover_size(struct ta_file *f);
 
 struct ta_recover_job {
     struct ta_recover *r;
+    struct ta_restore *restore; /* the worker's */
     struct ta_str cluster, host;
     struct ta_metrics *metrics;
     int64_t keep_from_s; /* of this host */
@@ -57,8 +58,8 @@ struct ta_recover_job {
 int ta_recover_ref_wal(struct ta_recover_job *job, struct ta_err *err);
 
 /* One host's directory. Only TA_ENOMEM is an error. */
-int ta_recover_host(struct ta_recover *r, struct ta_str cluster, struct ta_str host,
-                    struct ta_err *err);
+int ta_recover_host(struct ta_recover *r, struct ta_restore *restore, struct ta_str cluster,
+                    struct ta_str host, struct ta_err *err);
 
 /* Lists the segments and finds where a new log may begin. */
 int ta_recover_list_segments(struct ta_recover *r, struct ta_err *err);

@@ -1,7 +1,5 @@
 #include "persist/tree_load.h"
 
-#include "base/floats.h"
-
 /* The array that values belong to. */
 struct array {
     struct ta_column_key key;
@@ -28,14 +26,13 @@ static void begin_array(const struct ta_tree_reader *t, const struct ta_tree_eve
 static int add_values(struct ta_restore *to, const struct ta_tree_event *ev, struct array *a,
                       struct ta_tree_load *counts, struct ta_err *err)
 {
-    uint64_t present = ta_floats_present(ev->values, ev->n);
     int r = TA_EINVAL;
 
     if (a->is_wanted)
         r = ta_restore_add(to, &a->key, a->next_s, a->freq_s, ev->values, ev->n, err);
     if (r == TA_ENOMEM)
         return r;
-    *(r < 0 ? &counts->skipped : &counts->samples) += present;
+    *(r < 0 ? &counts->skipped : &counts->samples) += ev->n_present;
     a->next_s += (int64_t)ev->n * a->freq_s;
     return TA_OK;
 }

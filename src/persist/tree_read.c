@@ -284,12 +284,13 @@ static int take_values(struct ta_tree_reader *r, struct ta_tree_event *out, stru
     } while (e == TA_EFORMAT);
     if (e < 0)
         return e;
-    (void)ta_floats_widen(p, (size_t)n, r->values);
+    size_t n_present = ta_floats_widen(p, (size_t)n, r->values);
     *out = (struct ta_tree_event){.kind = TA_TREE_VALUES,
                                   .depth = r->depth,
                                   .at = b->at,
                                   .values = r->values,
-                                  .n = (size_t)n};
+                                  .n = (size_t)n,
+                                  .n_present = n_present};
     b->at += 4 * n;
     b->values_left -= (uint32_t)n;
     return 1;

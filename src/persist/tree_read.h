@@ -53,6 +53,7 @@ struct ta_tree_event {
     uint64_t values_at;   /* METRIC of a binary file: offset of value 0 */
     const double *values; /* VALUES; NaN = missing; borrowed until the next call */
     size_t n;             /* VALUES */
+    size_t n_present;     /* VALUES: how many of them are not missing */
     uint64_t bytes;       /* DAMAGE */
     const char *why;      /* DAMAGE: static text */
 };

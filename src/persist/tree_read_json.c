@@ -1,5 +1,6 @@
 /* tree_read_json.c - a JSON checkpoint in one pass. A stack of states says which object the next token
  * belongs to; the levels' depth is the number of JSON_LEVEL below the first. */
+#include "base/floats.h"
 #include "base/number.h"
 #include "persist/tree_read_int.h"
 
@@ -60,6 +61,7 @@ static int give_values(struct ta_tree_reader *r, struct ta_tree_event *out)
                                   .at = ta_json_offset(j->again ? j->again : j->json),
                                   .values = r->values,
                                   .n = j->n_values < TA_TREE_PIECE ? j->n_values : TA_TREE_PIECE};
+    out->n_present = ta_floats_present(out->values, out->n);
     j->n_given = out->n;
     return 1;
 }

@@ -11,16 +11,18 @@
 #include <math.h>
 
 enum {
-    BATCHES = 64,              /* groups collected for at the same time */
-    FLUSH_BYTES = 1024 * 1024, /* of runs collected in all */
-    SEARCH_EVERY = 16,         /* runs of one nature between two searches for their codec */
-    SAMPLES = 16               /* looked at to tell the nature of a run */
+    BATCHES = 64,                 /* groups collected for at the same time */
+    FLUSH_BYTES = 1024 * 1024,    /* of runs collected in all */
+    KEPT_BYTES = 2 * 1024 * 1024, /* of memory for them, kept for the next ones */
+    SEARCH_EVERY = 16,            /* runs of one nature between two searches for their codec */
+    SAMPLES = 16                  /* looked at to tell the nature of a run */
 };
 
 /* Runs of positions [pos0, pos0 + n_pos) of one group; serial 0: none. */
 struct batch {
     struct ta_seg_builder runs;
     uint64_t serial;
+    uint64_t n_samples;
     uint32_t pos0, capacity;
 };
 
@@ -36,6 +38,7 @@ struct ta_restore {
     struct ta_name cluster, host;
     uint64_t host_id;
     size_t collected; /* bytes of runs, about */
+    size_t kept;      /* bytes of memory for them, also where nothing is collected */
     uint32_t victim;  /* the batch that makes room for the next new group */
     size_t n_metrics;
     struct nature (*natures)[2]; /* by metric; [1]: mostly one value */
@@ -48,16 +51,12 @@ static int fail_memory(const struct ta_restore *r, struct ta_err *err)
                    TA_STR_FMT(ta_name_str(&r->host)));
 }
 
-int ta_restore_new(struct ta_restore **out, struct ta_store *s, struct ta_str cluster,
-                   struct ta_str host, struct ta_err *err)
+int ta_restore_new(struct ta_restore **out, struct ta_store *s, struct ta_err *err)
 {
-    struct ta_restore *r;
+    struct ta_restore *r = ta_alloc_zero(s->owner, 1, sizeof(*r));
 
-    if (!cluster.len || !host.len || cluster.len > TA_NAME_MAX || host.len > TA_NAME_MAX)
-        return ta_fail(err, TA_EINVAL, "cluster and host names need 1 to %d bytes", TA_NAME_MAX);
-    r = ta_alloc_zero(s->owner, 1, sizeof(*r));
     if (!r)
-        return ta_fail(err, TA_ENOMEM, "no memory to restore host %.*s", TA_STR_FMT(host));
+        return ta_fail(err, TA_ENOMEM, "no memory to restore hosts");
     r->store = s;
     struct ta_metrics *m = ta_store_metrics(s);
     r->n_metrics = ta_metrics_count(m) + 1; /* the last one for metrics that come later */
@@ -65,15 +64,26 @@ int ta_restore_new(struct ta_restore **out, struct ta_store *s, struct ta_str cl
     r->natures = ta_alloc_zero(s->owner, r->n_metrics, sizeof(*r->natures));
     if (!r->natures) {
         ta_release(s->owner, r, sizeof(*r));
-        return ta_fail(err, TA_ENOMEM, "no memory to restore host %.*s", TA_STR_FMT(host));
+        return ta_fail(err, TA_ENOMEM, "no memory to restore hosts");
     }
-    for (uint32_t i = 0; i < BATCHES; i++)
+    for (uint32_t i = 0; i < BATCHES; i++) {
         r->batches[i].runs.alloc = ta_store_alloc(s);
+        r->batches[i].runs.keep_bytes = SIZE_MAX; /* flush decides */
+    }
+    *out = r;
+    return TA_OK;
+}
+
+int ta_restore_begin(struct ta_restore *r, struct ta_str cluster, struct ta_str host,
+                     struct ta_err *err)
+{
+    if (!cluster.len || !host.len || cluster.len > TA_NAME_MAX || host.len > TA_NAME_MAX)
+        return ta_fail(err, TA_EINVAL, "cluster and host names need 1 to %d bytes", TA_NAME_MAX);
     r->cluster.len = (uint8_t)cluster.len;
     memcpy(r->cluster.at, cluster.at, cluster.len);
     r->host.len = (uint8_t)host.len;
     memcpy(r->host.at, host.at, host.len);
-    *out = r;
+    r->victim = 0; /* whose memory the host before has left */
     return TA_OK;
 }
 
@@ -115,11 +125,16 @@ static int flush(struct ta_restore *r, struct batch *b)
         g->n_pending -= b->runs.n_pos;
     if (g && sg)
         ret = ta_group_add_segment(a, g, sg);
+    if (g && sg && ret == TA_OK)
+        sw.locked->counts.restored += b->n_samples;
     if (!g || ret < 0)
         ta_segment_free(a, sg);
     ta_sweep_stop(&sw);
     r->collected -= b->runs.len;
-    ta_seg_done(&b->runs);
+    if (r->kept > KEPT_BYTES) {
+        r->kept -= b->runs.cap;
+        ta_seg_done(&b->runs);
+    }
     b->serial = 0;
     return ret;
 }
@@ -212,7 +227,6 @@ static int place_part(struct ta_restore *r, const struct ta_column_key *key, int
                       int64_t freq_s, const double *v, uint32_t n, struct place *out)
 {
     struct ta_alloc *a = ta_store_alloc(r->store);
-    size_t n_present = ta_floats_present(v, n);
     struct ta_writer w;
     int64_t col;
     int ret =
@@ -234,7 +248,8 @@ static int place_part(struct ta_restore *r, const struct ta_column_key *key, int
         else
             ret = (int)put_values(a, h, (uint32_t)col, own_s, start_s + freq_s / 2, freq_s, v, n,
                                   &w.locked->scratch);
-        w.locked->counts.restored += ret < 0 ? 0 : n_present;
+        if (ret >= 0 && !out->serial)
+            w.locked->counts.restored += ta_floats_present(v, n);
     }
     ta_writer_end(&w);
     return ret < 0 ? ret : TA_OK;
@@ -297,14 +312,19 @@ static int add_part(struct ta_restore *r, const struct ta_column_key *key, int64
     if (!b->serial) {
         ta_seg_reset(&b->runs);
         b->serial = place.serial;
+        b->n_samples = 0;
         b->pos0 = place.pos;
         b->capacity = n;
     }
-    r->collected -= b->runs.len;
+    size_t len = b->runs.len;
+    r->kept -= b->runs.cap;
     ret = ta_seg_encode(&b->runs, v, n, false, hint_for(r, key->metric, v, n));
-    r->collected += b->runs.len;
+    r->kept += b->runs.cap;
+    r->collected += b->runs.len - len;
     if (ret < 0)
         give_up(r, &place);
+    else
+        b->n_samples += ta_run_count(b->runs.at + len);
     return ret;
 }
 
@@ -335,18 +355,21 @@ int ta_restore_add(struct ta_restore *r, const struct ta_column_key *key, int64_
                    : TA_OK;
 }
 
-int ta_restore_finish(struct ta_restore *r, struct ta_err *err)
+int ta_restore_end(struct ta_restore *r, struct ta_err *err)
 {
-    int ret;
+    int ret = flush_all(r);
 
+    return ret < 0 ? fail_memory(r, err) : TA_OK;
+}
+
+void ta_restore_free(struct ta_restore *r)
+{
     if (!r)
-        return TA_OK;
-    ret = flush_all(r);
-    if (ret < 0)
-        ret = fail_memory(r, err);
-    for (uint32_t i = 0; i < BATCHES; i++)
+        return;
+    for (uint32_t i = 0; i < BATCHES; i++) {
+        assert(!r->batches[i].serial);
         ta_seg_done(&r->batches[i].runs);
+    }
     ta_release(r->store->owner, r->natures, r->n_metrics * sizeof(*r->natures));
     ta_release(r->store->owner, r, sizeof(*r));
-    return ret;
 }

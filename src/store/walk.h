@@ -130,12 +130,19 @@ void ta_walk_grid(struct ta_store *s, struct ta_str cluster, struct ta_str host,
 
 /* ---- restoring ---------------------------------------------------------------------------------- */
 
-/* A session puts arrays read from checkpoint files into one host: collects the runs of many series and
- * stores them in few blocks. Not for use from two threads; other threads may write meanwhile. */
+/* Puts arrays read from checkpoint files into one host after the other: collects the runs of many series of a host
+ * and stores them in few blocks. What it learned of metrics, and up to 2 MiB of memory (the store's), stay for the
+ * next host. Not for use from two threads; other threads may write meanwhile. */
 struct ta_restore;
 
-int ta_restore_new(struct ta_restore **out, struct ta_store *s, struct ta_str cluster,
-                   struct ta_str host, struct ta_err *err);
+/* Borrows the store. TA_ENOMEM. */
+int ta_restore_new(struct ta_restore **out, struct ta_store *s, struct ta_err *err);
+void ta_restore_free(
+    struct ta_restore *r); /* NULL is fine; a host that was begun must have ended */
+
+/* Arrays of this host come next. TA_EINVAL for a bad name. */
+int ta_restore_begin(struct ta_restore *r, struct ta_str cluster, struct ta_str host,
+                     struct ta_err *err);
 
 /* Puts v[0..n) (NaN = missing) on the grid: v[k] is the sample of centre start_s + freq_s / 2 + k * freq_s,
  * start_s the left edge (reference files carry the centre of value 0: subtract freq / 2, weakness 3). Becomes
@@ -147,8 +154,8 @@ int ta_restore_new(struct ta_restore **out, struct ta_store *s, struct ta_str cl
 int ta_restore_add(struct ta_restore *r, const struct ta_column_key *key, int64_t start_s,
                    int64_t freq_s, const double *v, size_t n, struct ta_err *err);
 
-/* Stores what is still collected and frees the session, also on failure. Restored data leave no marks of
- * change (ta_walk_cut). NULL is fine. */
-int ta_restore_finish(struct ta_restore *r, struct ta_err *err);
+/* Stores what is still collected. Restored data leave no marks of change (ta_walk_cut). TA_ENOMEM: some of the
+ * host's buffers stay without values. */
+int ta_restore_end(struct ta_restore *r, struct ta_err *err);
 
 #endif

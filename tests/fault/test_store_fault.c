@@ -89,19 +89,21 @@ static int restore_all(struct world *w)
 {
     static double v[700];
     struct ta_restore *re;
-    int r = ta_restore_new(&re, w->store, TA_STR("c"), TA_STR("n3"), NULL);
+    int r = ta_restore_new(&re, w->store, NULL);
 
     if (r < 0)
         return r;
     for (int i = 0; i < 700; i++)
         v[i] = i % 5 ? i / 10.0 : NAN;
+    r = ta_restore_begin(re, TA_STR("c"), TA_STR("n3"), NULL);
     for (int column = 0; column < COLUMNS; column++) {
         struct ta_column_key key = key_of(column);
         int one = ta_restore_add(re, &key, now_s - 20000, 10, v, 700, NULL);
 
         r = one < 0 ? one : r;
     }
-    int one = ta_restore_finish(re, NULL);
+    int one = ta_restore_end(re, NULL);
+    ta_restore_free(re);
     return one < 0 ? one : r;
 }
 

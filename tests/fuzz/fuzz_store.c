@@ -58,9 +58,11 @@ static void restore_some(struct world *w, unsigned series, int64_t start, double
 
     for (unsigned i = 0; i <= n; i++)
         values[i] = i % 5 == 3 ? NAN : v + i;
-    check(ta_restore_new(&r, w->store, TA_STR("c"), TA_STR("h"), NULL) == 0);
+    check(ta_restore_new(&r, w->store, NULL) == 0);
+    check(ta_restore_begin(r, TA_STR("c"), TA_STR("h"), NULL) == 0);
     check(ta_restore_add(r, &keys[series], start, m->freq_s, values, n + 1, NULL) == 0);
-    check(ta_restore_finish(r, NULL) == 0);
+    check(ta_restore_end(r, NULL) == 0);
+    ta_restore_free(r);
     if (!model_has(m, start, start + (n + 1) * m->freq_s)) {
         model_restore(m, start, values, n + 1);
         return;

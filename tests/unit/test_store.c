@@ -220,9 +220,11 @@ static void what_nobody_writes_any_more_becomes_one_run_a_series(void **state)
     for (int i = 0; i < 300; i++)
         (void)small_put(s, "h", M2, "", "", NOW + 2 * i, i);
     (void)small_put(s, "h", M2, "", "", NOW + 100, 7); /* late: over sealed slots */
-    assert_int_equal(ta_restore_new(&r, s, TA_STR("c"), TA_STR("h"), NULL), 0);
+    assert_int_equal(ta_restore_new(&r, s, NULL), 0);
+    assert_int_equal(ta_restore_begin(r, TA_STR("c"), TA_STR("h"), NULL), 0);
     assert_int_equal(ta_restore_add(r, &key, NOW, 2, v, 100, NULL), 0);
-    assert_int_equal(ta_restore_finish(r, NULL), 0);
+    assert_int_equal(ta_restore_end(r, NULL), 0);
+    ta_restore_free(r);
     (void)small_put(s, "h", M2, "r", "", NOW + 100, 7); /* over a restored run */
     while (ta_store_keep(s, NOW + 600, 0, 1000000))
         ;

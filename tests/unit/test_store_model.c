@@ -29,6 +29,7 @@ struct world {
     uint64_t rng;
     struct ta_store *store;
     struct ta_metrics *metrics;
+    struct ta_restore *restore; /* of all hosts */
     struct model_series model[HOSTS][METRICS][PATHS];
     int64_t now, retention;
     unsigned long seed;
@@ -139,9 +140,8 @@ static void op_restore(struct world *w)
     size_t n = 1 + rnd(w, rnd(w, 4) ? 100 : 1500);
     int64_t freq = freqs[metric];
     int64_t start = w->now - (int64_t)rnd(w, (uint64_t)w->retention);
-    struct ta_restore *r;
 
-    assert_int_equal(ta_restore_new(&r, w->store, TA_STR("c"), ta_str(hosts[host]), NULL), 0);
+    assert_int_equal(ta_restore_begin(w->restore, TA_STR("c"), ta_str(hosts[host]), NULL), 0);
     for (int k = 0; k < n_series; k++) {
         int path = (int)rnd(w, PATHS);
         struct model_series *m = &w->model[host][metric][path];
@@ -149,7 +149,7 @@ static void op_restore(struct world *w)
 
         for (size_t i = 0; i < n; i++)
             v[i] = rnd(w, 10) ? value(w) : NAN;
-        assert_int_equal(ta_restore_add(r, &key, start, freq, v, n, NULL), 0);
+        assert_int_equal(ta_restore_add(w->restore, &key, start, freq, v, n, NULL), 0);
         for (size_t at = 0; at < n; at += 512) {
             uint32_t part = (uint32_t)(n - at < 512 ? n - at : 512);
             int64_t from = start + (int64_t)at * freq;
@@ -163,7 +163,7 @@ static void op_restore(struct world *w)
                     (void)model_write(m, from + freq / 2 + i * freq, v[at + i], INT64_MIN);
         }
     }
-    assert_int_equal(ta_restore_finish(r, NULL), 0);
+    assert_int_equal(ta_restore_end(w->restore, NULL), 0);
 }
 
 static void check_sum(struct world *w, const struct ta_selection *sel,
@@ -427,6 +427,7 @@ static void run_seed(unsigned long seed, int n_ops)
     assert_int_equal(ta_metrics_new(&w.metrics, &ta_heap, NULL, defs, METRICS, NULL), 0);
     conf.metrics = w.metrics;
     assert_int_equal(ta_store_new(&w.store, &conf, NULL), 0);
+    assert_int_equal(ta_restore_new(&w.restore, w.store, NULL), 0);
     for (int h = 0; h < HOSTS; h++)
         for (int m = 0; m < METRICS; m++)
             for (int p = 0; p < PATHS; p++)
@@ -457,6 +458,7 @@ static void run_seed(unsigned long seed, int n_ops)
         for (int m = 0; m < METRICS; m++)
             for (int p = 0; p < PATHS; p++)
                 model_done(&w.model[h][m][p]);
+    ta_restore_free(w.restore);
     ta_store_free(w.store);
     ta_metrics_unref(w.metrics);
 }

@@ -170,9 +170,11 @@ static void a_restored_array_is_read_where_it_was(void **state)
     (void)state;
     for (int i = 0; i < 600; i++)
         v[i] = i % 7 ? i * 0.1 : NAN;
-    assert_int_equal(ta_restore_new(&r, s, TA_STR("c"), TA_STR("h"), NULL), 0);
+    assert_int_equal(ta_restore_new(&r, s, NULL), 0);
+    assert_int_equal(ta_restore_begin(r, TA_STR("c"), TA_STR("h"), NULL), 0);
     assert_int_equal(ta_restore_add(r, &key, 1000, 2, v, 600, NULL), 0);
-    assert_int_equal(ta_restore_finish(r, NULL), 0);
+    assert_int_equal(ta_restore_end(r, NULL), 0);
+    ta_restore_free(r);
     assert_int_equal(ta_walk_cut(s, TA_STR("c"), TA_STR("h"), &cut), 0);
     assert_false(cut.is_changed);
     assert_int_equal(small_buffers(s, "h", M2, "socket0", b), 2);
@@ -201,9 +203,11 @@ static void an_array_of_another_frequency_is_put_on_the_metrics_grid(void **stat
     double got[3];
 
     (void)state;
-    assert_int_equal(ta_restore_new(&r, s, TA_STR("c"), TA_STR("h"), NULL), 0);
+    assert_int_equal(ta_restore_new(&r, s, NULL), 0);
+    assert_int_equal(ta_restore_begin(r, TA_STR("c"), TA_STR("h"), NULL), 0);
     assert_int_equal(ta_restore_add(r, &key, 985, 30, v, 6, NULL), 0);
-    assert_int_equal(ta_restore_finish(r, NULL), 0);
+    assert_int_equal(ta_restore_end(r, NULL), 0);
+    ta_restore_free(r);
     assert_int_equal(ta_read_span(s, &sel, 0, 10000, &span), 0);
     assert_int_equal(span.freq_s, 60);
     assert_int_equal(span.from_s, 1000);
