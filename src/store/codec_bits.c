@@ -118,24 +118,31 @@ static void emit_bits(struct ta_run_work *work, const struct ta_run_plan *plan, 
     (void)ta_pack(work->u, work->n, plan->base, plan->width, out + (plan->is_float ? 4 : 8));
 }
 
-/* Adds `upper` to a short list unless it is there; the new length. */
+/* Adds `upper` to a short ascending list unless it is there; the new length. */
 static unsigned list_add(uint64_t *list, unsigned n, uint64_t upper)
 {
-    for (unsigned i = 0; i < n; i++) {
-        if (list[i] == upper)
-            return n;
-    }
-    list[n] = upper;
+    unsigned at = n;
+
+    while (at > 0 && list[at - 1] > upper)
+        at--;
+    if (at > 0 && list[at - 1] == upper)
+        return n;
+    memmove(list + at + 1, list + at, (n - at) * sizeof(*list));
+    list[at] = upper;
     return n + 1;
 }
 
-/* Takes one bit from every upper part on the list; the length that remains. */
+/* Takes one bit from every upper part on the list, which stays ascending; the length that remains. */
 static unsigned list_coarsen(uint64_t *list, unsigned n)
 {
     unsigned kept = 0;
 
-    for (unsigned i = 0; i < n; i++)
-        kept = list_add(list, kept, list[i] >> 1);
+    for (unsigned i = 0; i < n; i++) {
+        uint64_t upper = list[i] >> 1;
+
+        list[kept] = upper;
+        kept += i + 1 == n || list[i + 1] >> 1 != upper;
+    }
     return kept;
 }
 

@@ -13,7 +13,15 @@
 
 #include <string.h>
 
-enum { FORM_RAW = 255, HASH_BITS = 10, HASH_SLOTS = 1 << HASH_BITS };
+enum {
+    FORM_RAW = 255,
+    HASH_BITS = 10,
+    HASH_BITS_SHORT = 6, /* clearing a large table would cost a short run more than its values */
+    HASH_SLOTS = 1 << HASH_BITS,
+    /* Of 64 values from 256 at random 57 differ, and more than 61 once in fifty times. */
+    JUDGED = 64,
+    JUDGED_MAX = 61
+};
 
 static bool parse_dict(struct ta_run_view *view, struct ta_run_in *in)
 {
@@ -58,20 +66,39 @@ static void decode_dict(const struct ta_run_view *view, unsigned first, unsigned
         out[i] = table[u[i]];
 }
 
-/* Fills work->entry and work->entry_of; the number of entries, or 0 when there are more than `most`. */
+/* How many entries a dictionary may have to be worth it: more would need indices that make it too large alone. */
+static unsigned entries_max(const struct ta_run_work *work)
+{
+    unsigned most = work->n / 2 < TA_RUN_DICT_MAX ? work->n / 2 : TA_RUN_DICT_MAX;
+
+    while (most > 1) {
+        unsigned width = ta_bit_width(most - 1);
+
+        if (3 + ta_packed_bytes(work->n, width) < work->to_beat)
+            break;
+        most = 1U << (width - 1);
+    }
+    return most;
+}
+
+/* Fills work->entry and work->entry_of; the number of entries, or 0 when there are more than `most` or it looks as
+ * if there would be. */
 static unsigned collect(struct ta_run_work *work, unsigned most)
 {
-    uint16_t slots[HASH_SLOTS] = {0}; /* entry + 1 */
+    const unsigned bits_at = 64 - (most <= 32 ? HASH_BITS_SHORT : HASH_BITS);
+    const size_t mask = ((size_t)1 << (64 - bits_at)) - 1;
+    uint16_t slots[HASH_SLOTS]; /* entry + 1 */
     unsigned n = 0;
 
+    memset(slots, 0, (mask + 1) * sizeof(*slots));
     for (unsigned i = 0; i < work->n; i++) {
         uint64_t bits = ta_get_u64(&work->x[i]);
-        size_t at = (bits * 0x9E3779B97F4A7C15) >> (64 - HASH_BITS);
+        size_t at = (bits * 0x9E3779B97F4A7C15) >> bits_at;
 
         while (slots[at] != 0 && work->entry[slots[at] - 1] != bits)
-            at = (at + 1) % HASH_SLOTS;
+            at = (at + 1) & mask;
         if (slots[at] == 0) {
-            if (n == most)
+            if (n == most || (n == JUDGED_MAX && i < JUDGED && work->is_search))
                 return 0;
             work->entry[n++] = bits;
             slots[at] = (uint16_t)n;
@@ -83,8 +110,8 @@ static unsigned collect(struct ta_run_work *work, unsigned most)
 
 static bool plan_dict(struct ta_run_work *work, struct ta_run_plan *plan)
 {
-    unsigned most = work->n / 2 < TA_RUN_DICT_MAX ? work->n / 2 : TA_RUN_DICT_MAX;
-    unsigned n_table = collect(work, most);
+    unsigned most = entries_max(work);
+    unsigned n_table = most > 1 ? collect(work, most) : 0;
     double entry[TA_RUN_DICT_MAX];
     int64_t m[TA_RUN_DICT_MAX + 4];
     int64_t lo;

@@ -19,6 +19,11 @@ enum {
 
 #define ROUND_MAGIC 0x1.8p52
 
+/* A value on a grid times `up` is so near a whole number, relatively: what a few roundings of binary64 lose, or one
+ * of binary32. Tells most others from it without a division. */
+#define NEAR_F64 0x1p-49
+#define NEAR_F32 0x1p-22
+
 static const double pow10_exact[DECIMALS_MAX + 1] = {
     1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
     1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
@@ -65,9 +70,12 @@ bool ta_grid_op(struct ta_grid grid, struct ta_grid_op *op)
 
 static bool op_holds(const struct ta_grid_op *op, double v)
 {
-    double m = v * op->up + ROUND_MAGIC - ROUND_MAGIC;
-    double back = m / op->div * op->mul;
+    double place = v * op->up;
+    double m = place + ROUND_MAGIC - ROUND_MAGIC;
 
+    if (fabs(place - m) > fabs(place) * (op->is_float ? NEAR_F32 : NEAR_F64))
+        return false;
+    double back = m / op->div * op->mul;
     if (op->is_float)
         back = (double)(float)back;
     return fabs(m) < TA_GRID_M_END && ta_get_u64(&back) == ta_get_u64(&v);
@@ -128,17 +136,21 @@ static bool find_dyadic(const double *v, unsigned n, int *out_k)
     return k >= -DYADIC_MAX && k <= DYADIC_MAX;
 }
 
-/* Whole numbers: their common divisor, when it is one that fits. */
-static unsigned common_divisor(const double *v, unsigned n)
+/* Whole numbers, all divisible by 2^k: their common divisor, when it is one that fits; else 0. With the power of two
+ * taken out, the rest comes down to 1 in a few steps as a rule. */
+static unsigned common_divisor(const double *v, unsigned n, int k)
 {
+    double down = ldexp(1, -k);
     uint64_t g = 0;
 
     for (unsigned i = 0; i < n && g != 1; i++) {
-        if (fabs(v[i]) >= 0x1p63)
+        double rest = fabs(v[i]) * down;
+
+        if (rest >= 0x1p63)
             return 0;
-        g = gcd((uint64_t)fabs(v[i]), g);
+        g = gcd((uint64_t)rest, g);
     }
-    return g <= ARG_MAX ? (unsigned)g : 0;
+    return g <= (uint64_t)ARG_MAX >> k ? (unsigned)(g << k) : 0;
 }
 
 /* Raises the exponent until every value is met; false when that takes a step of `step` or finer. */
@@ -153,9 +165,11 @@ static bool find_decimal(const double *v, unsigned n, bool is_float, double step
         return false;
     for (unsigned i = 0; i < n; i++) {
         while (!op_holds(&op, v[i])) {
-            grid.code++;
-            if ((grid.code & 31) > DECIMALS_MAX || !ta_grid_op(grid, &op))
+            unsigned e = ++grid.code & 31;
+
+            if (e > DECIMALS_MAX)
                 return false;
+            op.up = op.div = pow10_exact[e];
             if (step * op.div >= 1 || fabs(v[i]) * op.up >= TA_GRID_M_END)
                 return false;
         }
@@ -164,21 +178,23 @@ static bool find_decimal(const double *v, unsigned n, bool is_float, double step
     return true;
 }
 
-/* The denominator of the simplest fraction that agrees with x to about 50 bits; 0 when none up to
+/* The denominator of the simplest fraction that agrees with x >= 0 to about 50 bits; 0 when none up to
  * ARG_MAX does. Two different fractions that small differ by more than that. */
 static unsigned denominator(double x)
 {
     double rest = x;
     double p0 = 0, p1 = 1, q0 = 1, q1 = 0;
 
-    for (int round = 0; round < 24; round++) {
-        double whole = floor(rest);
+    if (x >= 0x1p52)
+        return 1;
+    for (int round = 0; round < 24 && rest <= 0x1p52; round++) {
+        double whole = (double)(int64_t)rest;
         double p2 = whole * p1 + p0;
         double q2 = whole * q1 + q0;
 
         if (q2 > ARG_MAX)
             return 0;
-        if (fabs(p2 / q2 - x) <= x * 0x1p-50)
+        if (fabs(p2 - x * q2) <= p2 * 0x1p-50)
             return (unsigned)q2;
         p0 = p1, p1 = p2, q0 = q1, q1 = q2;
         rest = 1 / (rest - whole);
@@ -186,18 +202,22 @@ static unsigned denominator(double x)
     return 0;
 }
 
-static bool find_ratio(const double *v, unsigned n, unsigned kind, struct ta_grid *out)
+/* *is_hopeless: some value is no such fraction, times 100 neither. */
+static bool find_ratio(const double *v, unsigned n, unsigned kind, struct ta_grid *out,
+                       bool *is_hopeless)
 {
     double scale = kind == TA_GRID_PERCENT ? 100 : 1;
     struct ta_grid grid = grid_of(kind, 0, 1);
     struct ta_grid_op op;
 
+    *is_hopeless = false;
     if (!ta_grid_op(grid, &op))
         return false;
     for (unsigned i = 0; i < n; i++) {
         if (op_holds(&op, v[i]))
             continue;
         unsigned d = denominator(fabs(v[i]) / scale);
+        *is_hopeless = d == 0;
         if (d == 0)
             return false;
         uint64_t common = (uint64_t)d * grid.arg / gcd(d, grid.arg);
@@ -214,7 +234,7 @@ static bool find_ratio(const double *v, unsigned n, unsigned kind, struct ta_gri
 /* Whole numbers, all divisible by 2^k: in steps of their common divisor. */
 static struct ta_grid whole_grid(const double *v, unsigned n, int k)
 {
-    unsigned divisor = common_divisor(v, n);
+    unsigned divisor = k < 16 ? common_divisor(v, n, k) : 0;
 
     if (divisor == 1)
         return grid_of(TA_GRID_DECIMAL, 0, 0); /* the same steps, in fewer bytes */
@@ -227,6 +247,7 @@ bool ta_grid_find(const double *v, unsigned n, bool is_float, struct ta_grid *ou
 {
     int k = 0;
     bool is_dyadic = find_dyadic(v, n, &k);
+    bool is_hopeless;
 
     if (is_dyadic && k >= 0) {
         *out = whole_grid(v, n, k);
@@ -238,5 +259,6 @@ bool ta_grid_find(const double *v, unsigned n, bool is_float, struct ta_grid *ou
         *out = grid_of(TA_GRID_DYADIC, 0, (unsigned)(k + DYADIC_BIAS));
         return true;
     }
-    return find_ratio(v, n, TA_GRID_RATIO, out) || find_ratio(v, n, TA_GRID_PERCENT, out);
+    return find_ratio(v, n, TA_GRID_RATIO, out, &is_hopeless) ||
+           (!is_hopeless && find_ratio(v, n, TA_GRID_PERCENT, out, &is_hopeless));
 }

@@ -19,14 +19,21 @@ static unsigned squeeze(const double *v, unsigned n, double *out, struct gaps *g
     unsigned first = n;
     unsigned last = 0;
 
-    for (unsigned i = 0; i < n; i++) {
-        bool present = !isnan(v[i]);
+    for (unsigned i = 0; i < n; i += 8) {
+        unsigned byte = 0, end = n - i < 8 ? n - i : 8;
 
-        out[kept] = v[i];
-        kept += present ? 1 : 0;
-        gaps->bitmap[i / 8] = (unsigned char)(gaps->bitmap[i / 8] | (present ? 1U << i % 8 : 0));
-        last = present ? i : last;
-        first = present && first == n ? i : first;
+        for (unsigned k = 0; k < end; k++) {
+            unsigned present = isnan(v[i + k]) ? 0U : 1U;
+
+            out[kept] = v[i + k];
+            kept += present;
+            byte |= present << k;
+        }
+        gaps->bitmap[i / 8] = (unsigned char)byte;
+        if (byte != 0) {
+            first = first == n ? i + (unsigned)__builtin_ctz(byte) : first;
+            last = i + 31 - (unsigned)__builtin_clz(byte);
+        }
     }
     gaps->lead = first;
     gaps->span = kept ? last - first + 1 : 0;
@@ -91,7 +98,7 @@ size_t ta_run_encode(const double *v, unsigned n, struct ta_run_hint *hint, unsi
     struct ta_run_work work;
     struct ta_run_sparse sparse;
     struct ta_run_plan plan;
-    struct gaps gaps = {0};
+    struct gaps gaps;
     double values[TA_RUN_SLOTS_MAX + 1];
 
     assert(n <= TA_RUN_SLOTS_MAX && room >= TA_RUN_ROOM(n));

@@ -90,6 +90,7 @@ struct ta_run_work {
     unsigned seen; /* TA_SCAN_* of x */
 
     bool is_search;               /* parameters are to be found, not to be taken from the hint */
+    size_t to_beat;               /* a plan of so many bytes is of no use */
     unsigned cut;                 /* the hint's, for split doubles */
     struct ta_run_sparse *sparse; /* room for what lies inside a sparse run; NULL inside one */
 
@@ -132,7 +133,7 @@ struct ta_codec {
     bool (*parse)(struct ta_run_view *view, struct ta_run_in *in);
     /* Values [first, first + n), first a multiple of 8. */
     void (*decode)(const struct ta_run_view *view, unsigned first, unsigned n, double *out);
-    /* What it would cost; false when it cannot. */
+    /* What it would cost; false when it cannot, or not for less than work->to_beat. */
     bool (*plan)(struct ta_run_work *work, struct ta_run_plan *plan);
     /* Writes parameters and packed values: plan->bytes, and up to 8 more bytes of no meaning. */
     void (*emit)(struct ta_run_work *work, const struct ta_run_plan *plan, unsigned char *out);
