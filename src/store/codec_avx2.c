@@ -18,6 +18,8 @@
 
 #define LESSER(a, b)  _mm256_min_pd(a, b)
 #define GREATER(a, b) _mm256_max_pd(a, b)
+#define ANY_BIT(x)    (!_mm256_testz_si256((__m256i)(x), (__m256i)(x)))
+#define ANY_SIGN(x)   (_mm256_movemask_pd((__m256d)(x)) != 0)
 #include "store/codec_loops.h"
 
 enum { GROUP = 8, PAIRS = GROUP / 2 };
@@ -29,25 +31,30 @@ struct unpack_plan {
     __m256i shift[PAIRS / 2];
 };
 
-static TARGET void plan_unpack(unsigned width, struct unpack_plan *plan)
+/* Every value a lane: bits before it in its group, for values [4 * half, 4 * half + 4). */
+static inline TARGET __m256i bits_before(unsigned width, size_t half)
 {
-    unsigned char shuffle[PAIRS * 16];
-    uint64_t shift[GROUP];
+    const __m256i i = half ? _mm256_setr_epi64x(4, 5, 6, 7) : _mm256_setr_epi64x(0, 1, 2, 3);
 
-    for (unsigned i = 0; i < GROUP; i++) {
-        unsigned begin = i / 2 * 2 * width / 8;
-        unsigned at = i * width / 8 - begin;
+    return _mm256_mul_epu32(i, _mm256_set1_epi64x(width));
+}
 
-        plan->byte[i / 2] = begin;
-        shift[i] = i * width % 8;
-        for (unsigned k = 0; k < 8; k++)
-            shuffle[i * 8 + k] = (unsigned char)(at + k);
-    }
+/* Without a loop over bytes: for a run of 32 values it cost as much as they did. */
+static inline TARGET void plan_unpack(unsigned width, struct unpack_plan *plan)
+{
+    const __m256i first_byte = _mm256_setr_epi8(0, 0, 0, 0, 0, 0, 0, 0, 8, 8, 8, 8, 8, 8, 8, 8, 0,
+                                                0, 0, 0, 0, 0, 0, 0, 8, 8, 8, 8, 8, 8, 8, 8);
+    const __m256i ascending = _mm256_set1_epi64x(0x0706050403020100);
+
+    for (unsigned i = 0; i < PAIRS; i++)
+        plan->byte[i] = 2 * i * width / 8;
     for (size_t half = 0; half < PAIRS / 2; half++) {
-        plan->shuffle[half] =
-            _mm256_loadu_si256((const __m256i *)(const void *)(shuffle + 32 * half));
-        plan->shift[half] =
-            _mm256_loadu_si256((const __m256i *)(const void *)(shift + LANES * half));
+        const __m256i bits = bits_before(width, half), byte = _mm256_srli_epi64(bits, 3);
+        const __m256i of_pair = _mm256_shuffle_epi32(byte, 0x44);
+        const __m256i at = _mm256_sub_epi64(byte, of_pair);
+
+        plan->shuffle[half] = _mm256_add_epi8(_mm256_shuffle_epi8(at, first_byte), ascending);
+        plan->shift[half] = _mm256_and_si256(bits, _mm256_set1_epi64x(7));
     }
 }
 
@@ -168,21 +175,19 @@ static TARGET void pack_wide(const uint64_t *u, unsigned n, uint64_t base, unsig
                              unsigned char *out)
 {
     const __m256i bases = _mm256_set1_epi64x((long long)base);
-    uint64_t left[GROUP], right[GROUP];
+    const __m256i widths = _mm256_set1_epi64x(width), seven = _mm256_set1_epi64x(7);
+    const __m256i left_a = _mm256_and_si256(bits_before(width, 0), seven);
+    const __m256i left_b = _mm256_and_si256(bits_before(width, 1), seven);
+    const __m256i right_a = _mm256_sub_epi64(widths, left_a);
+    const __m256i right_b = _mm256_sub_epi64(widths, left_b);
     size_t at[GROUP];
 
-    for (unsigned i = 0; i < GROUP; i++) {
+    for (unsigned i = 0; i < GROUP; i++)
         at[i] = i * width / 8;
-        left[i] = i * width % 8;
-        right[i] = width - left[i];
-    }
-    right[0] = 64; /* a group begins on a byte: nothing of the value before */
-    const __m256i left_a = load(left), left_b = load(left + LANES);
-    const __m256i right_a = load(right), right_b = load(right + LANES);
     for (unsigned i = 0; i < n; i += GROUP, out += width) {
         __m256i a = _mm256_sub_epi64(load(u + i), bases);
         __m256i b = _mm256_sub_epi64(load(u + i + LANES), bases);
-        __m256i before_a = _mm256_permute4x64_epi64(a, 0x90);
+        __m256i before_a = _mm256_permute4x64_epi64(a, 0x90); /* the first begins on a byte */
         __m256i before_b = _mm256_sub_epi64(load(u + i + LANES - 1), bases);
 
         a = _mm256_or_si256(_mm256_sllv_epi64(a, left_a), _mm256_srlv_epi64(before_a, right_a));
@@ -227,36 +232,46 @@ static TARGET void avx2_range(const uint64_t *u, unsigned n, uint64_t *least, ui
 {
     /* AVX2 compares signed integers only. */
     const __m256i sign = _mm256_set1_epi64x(INT64_MIN);
-    const unsigned whole = n / LANES * LANES;
-    int64_t l = (int64_t)(u[0] ^ 1ULL << 63), h = l;
-    __m256i lo = _mm256_set1_epi64x(l), hi = lo;
 
-    for (unsigned i = 0; i < whole; i += LANES)
+    if (n < LANES) {
+        ta_codec_kernels_plain.range(u, n, least, most);
+        return;
+    }
+    /* The last vector overlaps the one before: what is counted twice changes no extreme. */
+    __m256i lo = _mm256_xor_si256(load(u + n - LANES), sign), hi = lo;
+    for (unsigned i = 0; i + LANES < n; i += LANES)
         widen(_mm256_xor_si256(load(u + i), sign), &lo, &hi);
+    int64_t l = INT64_MAX, h = INT64_MIN;
     join_lanes(lo, hi, &l, &h);
     *least = (uint64_t)l ^ 1ULL << 63;
     *most = (uint64_t)h ^ 1ULL << 63;
-    for (unsigned i = whole; i < n; i++) {
-        *least = u[i] < *least ? u[i] : *least;
-        *most = u[i] > *most ? u[i] : *most;
-    }
 }
 
+static inline TARGET __m256i steps_at(const int64_t *m)
+{
+    return _mm256_sub_epi64(load(m + 1), load(m));
+}
+
+/* Two at a time, or each comparison waits for the one before. */
 static TARGET void avx2_steps(const int64_t *m, unsigned n, int64_t *least, int64_t *most)
 {
-    const unsigned whole = (n - 1) / LANES * LANES;
-    __m256i lo = _mm256_set1_epi64x(m[1] - m[0]), hi = lo;
+    unsigned i = 0;
 
-    *least = *most = m[1] - m[0];
-    for (unsigned i = 0; i < whole; i += LANES)
-        widen(_mm256_sub_epi64(load(m + i + 1), load(m + i)), &lo, &hi);
-    join_lanes(lo, hi, least, most);
-    for (unsigned i = whole + 1; i < n; i++) {
-        int64_t d = m[i] - m[i - 1];
-
-        *least = d < *least ? d : *least;
-        *most = d > *most ? d : *most;
+    if (n <= LANES) {
+        ta_codec_kernels_plain.steps(m, n, least, most);
+        return;
     }
+    __m256i lo = steps_at(m + n - 1 - LANES), hi = lo, lo2 = lo, hi2 = lo;
+    for (; i + 2 * LANES < n; i += 2 * LANES) {
+        widen(steps_at(m + i), &lo, &hi);
+        widen(steps_at(m + i + LANES), &lo2, &hi2);
+    }
+    if (i + LANES < n)
+        widen(steps_at(m + i), &lo, &hi);
+    *least = INT64_MAX;
+    *most = INT64_MIN;
+    join_lanes(lo, hi, least, most);
+    join_lanes(lo2, hi2, least, most);
 }
 
 /* Few upper parts as a rule: each vector is compared with all of them (0.6 ns a value with 3 of them, against 1.7 of
@@ -308,6 +323,29 @@ static TARGET unsigned avx2_split(uint64_t *u, unsigned n, unsigned cut, uint16_
     return n_upper;
 }
 
+/* Four upper parts fit a register, from which each lane takes the one of its index (0.2 ns a value instead of 0.6). */
+static TARGET void avx2_join(uint64_t *u, unsigned n, unsigned cut, const uint64_t *upper,
+                             unsigned n_upper)
+{
+    const unsigned whole = n_upper <= LANES ? n / LANES * LANES : 0;
+    const __m256i low = _mm256_set1_epi64x((long long)((1ULL << cut) - 1));
+    const __m256i parts = load(upper), odd = _mm256_set1_epi64x(1LL << 32);
+    const __m128i shift = _mm_cvtsi32_si128((int)cut);
+
+    for (unsigned i = 0; i < whole; i += LANES) {
+        const __m256i x = load(u + i), index = _mm256_srl_epi64(x, shift);
+        /* Of two 32-bit halves: 2 * index and 2 * index + 1. */
+        const __m256i twice = _mm256_add_epi64(index, index);
+        const __m256i halves =
+            _mm256_or_si256(_mm256_or_si256(twice, _mm256_slli_epi64(twice, 32)), odd);
+        const __m256i part = _mm256_permutevar8x32_epi32(parts, halves);
+
+        _mm256_storeu_si256((__m256i *)(void *)(u + i),
+                            _mm256_or_si256(part, _mm256_and_si256(x, low)));
+    }
+    ta_codec_kernels_plain.join(u + whole, n - whole, cut, upper, n_upper);
+}
+
 static const struct ta_codec_kernels kernels_avx2 = {
     .name = "avx2",
     .scan = loop_scan,
@@ -321,6 +359,7 @@ static const struct ta_codec_kernels kernels_avx2 = {
     .range = avx2_range,
     .steps = avx2_steps,
     .split = avx2_split,
+    .join = avx2_join,
 };
 
 const struct ta_codec_kernels *ta_codec_kernels_avx2(void)

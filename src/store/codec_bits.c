@@ -74,14 +74,11 @@ static void decode_split(const struct ta_run_view *view, unsigned first, unsigne
 {
     uint64_t u[TA_RUN_ROUNDED];
     uint64_t upper[TA_SPLIT_MAX] = {0}; /* whole: a damaged run may have indices past its table */
-    unsigned cut = view->cut;
-    uint64_t low = (1ULL << cut) - 1;
 
     for (size_t i = 0; i < view->n_table; i++)
-        upper[i] = (uint64_t)ta_get_u16(view->table + 2 * i) << cut;
+        upper[i] = (uint64_t)ta_get_u16(view->table + 2 * i) << view->cut;
     ta_unpack(view->data, view->width, first, n, u);
-    for (unsigned i = 0; i < n; i++)
-        u[i] = upper[u[i] >> cut] | (u[i] & low);
+    ta_codec_kernels()->join(u, n, view->cut, upper, view->n_table);
     from_patterns(u, n, view->is_float, out);
 }
 

@@ -62,6 +62,10 @@ struct ta_codec_kernels {
     /* Takes the bits from `cut` on, 16 at most, out of each u[i] into `upper`, in order of their first appearance, and puts the
      * index there instead of them. Returns how many there are; 0: more than TA_SPLIT_MAX, u is garbage. */
     unsigned (*split)(uint64_t *u, unsigned n, unsigned cut, uint16_t *upper);
+
+    /* Puts them back: instead of each index the part in its place, upper[index]. An index from n_upper on, which only a
+     * damaged run has, gives any; all TA_SPLIT_MAX are readable. */
+    void (*join)(uint64_t *u, unsigned n, unsigned cut, const uint64_t *upper, unsigned n_upper);
 };
 
 extern const struct ta_codec_kernels ta_codec_kernels_plain;

@@ -136,6 +136,16 @@ static unsigned plain_split(uint64_t *u, unsigned n, unsigned cut, uint16_t *upp
     return n_upper;
 }
 
+static void plain_join(uint64_t *u, unsigned n, unsigned cut, const uint64_t *upper,
+                       unsigned n_upper)
+{
+    uint64_t low = (1ULL << cut) - 1;
+
+    (void)n_upper;
+    for (unsigned i = 0; i < n; i++)
+        u[i] = upper[u[i] >> cut] | (u[i] & low);
+}
+
 const struct ta_codec_kernels ta_codec_kernels_plain = {
     .name = "plain",
     .scan = loop_scan,
@@ -149,6 +159,7 @@ const struct ta_codec_kernels ta_codec_kernels_plain = {
     .range = plain_range,
     .steps = plain_steps,
     .split = plain_split,
+    .join = plain_join,
 };
 
 const struct ta_codec_kernels *ta_codec_kernels(void)
