@@ -49,15 +49,10 @@ static bool parse_split(struct ta_run_view *view, struct ta_run_in *in)
 /* Turns n patterns at u into the doubles they stand for. */
 static void from_patterns(const uint64_t *u, unsigned n, bool is_float, double *out)
 {
-    if (is_float) {
-        for (unsigned i = 0; i < n; i++) {
-            uint32_t bits = (uint32_t)u[i];
-
-            out[i] = (double)ta_get_f32(&bits);
-        }
-    } else {
+    if (is_float)
+        ta_codec_kernels()->widen(u, n, out);
+    else
         memcpy(out, u, n * sizeof(*out));
-    }
 }
 
 static void decode_bits(const struct ta_run_view *view, unsigned first, unsigned n, double *out)
@@ -85,15 +80,10 @@ static void decode_split(const struct ta_run_view *view, unsigned first, unsigne
 static void take_patterns(struct ta_run_work *work)
 {
     work->is_split = false;
-    if (work->seen & TA_SCAN_WIDE) {
+    if (work->seen & TA_SCAN_WIDE)
         memcpy(work->u, work->x, work->n * sizeof(*work->u));
-        return;
-    }
-    for (unsigned i = 0; i < work->n; i++) {
-        float narrow = (float)work->x[i];
-
-        work->u[i] = ta_get_u32(&narrow);
-    }
+    else
+        work->k->narrow(work->x, work->n, work->u);
 }
 
 static bool plan_bits(struct ta_run_work *work, struct ta_run_plan *plan)

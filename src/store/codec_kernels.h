@@ -10,6 +10,7 @@
 #include "store/run.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* What a scan finds. A missing value makes the other two findings meaningless. */
@@ -66,14 +67,32 @@ struct ta_codec_kernels {
     /* Puts them back: instead of each index the part in its place, upper[index]. An index from n_upper on, which only a
      * damaged run has, gives any; all TA_SPLIT_MAX are readable. */
     void (*join)(uint64_t *u, unsigned n, unsigned cut, const uint64_t *upper, unsigned n_upper);
+
+    /* u[i] = bits of v[i] as binary32, which it is; u has room for n rounded up to 4. And back, from the low half of u[i]. */
+    void (*narrow)(const double *v, unsigned n, uint64_t *u);
+    void (*widen)(const uint64_t *u, unsigned n, double *out);
 };
 
-extern const struct ta_codec_kernels ta_codec_kernels_plain;
-
-/* The best row for this processor; costs one load and a branch. */
-const struct ta_codec_kernels *ta_codec_kernels(void);
+extern const struct ta_codec_kernels ta_codec_kernels_plain; /* codec_plain.c */
+extern const struct ta_codec_kernels
+    ta_codec_kernels_wide; /* codec_avx2.c: only for processors that have it */
 
 /* The row with AVX2, or NULL when this build or this processor has none. */
-const struct ta_codec_kernels *ta_codec_kernels_avx2(void);
+static inline const struct ta_codec_kernels *ta_codec_kernels_avx2(void)
+{
+#ifdef __x86_64__
+    return __builtin_cpu_supports("avx2") ? &ta_codec_kernels_wide : NULL;
+#else
+    return NULL;
+#endif
+}
+
+/* The best row for this processor; costs one load and a branch. */
+static inline const struct ta_codec_kernels *ta_codec_kernels(void)
+{
+    const struct ta_codec_kernels *wide = ta_codec_kernels_avx2();
+
+    return wide ? wide : &ta_codec_kernels_plain;
+}
 
 #endif

@@ -10,6 +10,8 @@
 
 #include "store/codec_kernels.h"
 
+#include "base/bytes.h"
+
 #include <string.h>
 
 #ifndef TARGET
@@ -22,6 +24,7 @@
 
 typedef double f64xn __attribute__((vector_size(8 * LANES)));
 typedef float f32xn __attribute__((vector_size(4 * LANES)));
+typedef uint32_t u32xn __attribute__((vector_size(4 * LANES)));
 typedef int64_t i64xn __attribute__((vector_size(8 * LANES)));
 typedef uint64_t u64xn __attribute__((vector_size(8 * LANES)));
 typedef double f64xn_mem __attribute__((vector_size(8 * LANES), aligned(8), may_alias));
@@ -174,6 +177,34 @@ static inline TARGET void loop_from_ints(const uint64_t *u, unsigned n, int64_t 
             *(f64xn_mem *)(out + i) = x;
         else
             memcpy(out + i, &x, (n - i) * sizeof(double));
+    }
+}
+
+static inline TARGET void loop_narrow(const double *v, unsigned n, uint64_t *u)
+{
+    double pad[LANES];
+
+    for (unsigned i = 0; i < n; i += LANES) {
+        f64xn x = *(const f64xn_mem *)loop_at(v, i, n, pad);
+        u32xn bits = (u32xn) __builtin_convertvector(x, f32xn);
+
+        *(u64xn_mem *)(u + i) = __builtin_convertvector(bits, u64xn);
+    }
+}
+
+static inline TARGET void loop_widen(const uint64_t *u, unsigned n, double *out)
+{
+    unsigned whole = n / LANES * LANES;
+
+    for (unsigned i = 0; i < whole; i += LANES) {
+        u32xn bits = __builtin_convertvector(*(const u64xn_mem *)(u + i), u32xn);
+
+        *(f64xn_mem *)(out + i) = __builtin_convertvector((f32xn)bits, f64xn);
+    }
+    for (unsigned i = whole; i < n; i++) {
+        uint32_t bits = (uint32_t)u[i];
+
+        out[i] = (double)ta_get_f32(&bits);
     }
 }
 

@@ -1,4 +1,4 @@
-/* codec_plain.c - the kernels for every processor, and the choice between the rows. */
+/* codec_plain.c - the kernels for every processor. */
 #include "store/codec_kernels.h"
 #include "store/codec_loops.h"
 
@@ -160,11 +160,6 @@ const struct ta_codec_kernels ta_codec_kernels_plain = {
     .steps = plain_steps,
     .split = plain_split,
     .join = plain_join,
+    .narrow = loop_narrow,
+    .widen = loop_widen,
 };
-
-const struct ta_codec_kernels *ta_codec_kernels(void)
-{
-    const struct ta_codec_kernels *avx2 = ta_codec_kernels_avx2();
-
-    return avx2 ? avx2 : &ta_codec_kernels_plain;
-}

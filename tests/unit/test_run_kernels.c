@@ -182,6 +182,36 @@ static void any_integers_on_any_grid_become_the_same_values(void **state)
     }
 }
 
+static void binary32_is_narrowed_and_widened_alike(void **state)
+{
+    static const uint32_t special[] = {0,          0x80000000, 1,          0x80000001, 0x7FFFFF,
+                                       0x00800000, 0x7F7FFFFF, 0x7F800000, 0xFF800000, 0x3F800000};
+    static double v[SLOTS], a[ROUNDED], b[ROUNDED];
+    static uint64_t ua[ROUNDED], ub[ROUNDED];
+    const struct ta_codec_kernels *row = other_row();
+    struct column dice;
+
+    (void)state;
+    column_init(&dice, 6);
+    for (unsigned n = 1; n <= SLOTS; n += 1 + n / 32) {
+        for (unsigned i = 0; i < n; i++) {
+            uint32_t bits = (uint32_t)column_bits(&dice) & 0xBFFFFFFF;
+            float x;
+
+            bits = i % 3 ? bits : special[i / 3 % 10];
+            memcpy(&x, &bits, sizeof(x));
+            v[i] = (double)x;
+        }
+        plain->narrow(v, n, ua);
+        row->narrow(v, n, ub);
+        assert_memory_equal(ua, ub, n * sizeof(*ua));
+        plain->widen(ua, n, a);
+        row->widen(ub, n, b);
+        assert_memory_equal(a, v, n * sizeof(*v));
+        assert_memory_equal(b, v, n * sizeof(*v));
+    }
+}
+
 static void columns_of_every_kind_are_judged_alike(void **state)
 {
     static double v[SLOTS], acc_a[SLOTS], acc_b[SLOTS];
@@ -295,6 +325,7 @@ int main(void)
         cmocka_unit_test(doubles_are_split_and_joined_alike_or_not_at_all),
         cmocka_unit_test(values_are_spread_over_their_slots_alike),
         cmocka_unit_test(any_integers_on_any_grid_become_the_same_values),
+        cmocka_unit_test(binary32_is_narrowed_and_widened_alike),
         cmocka_unit_test(columns_of_every_kind_are_judged_alike),
         cmocka_unit_test(a_scan_tells_missing_varying_and_wide_values),
         cmocka_unit_test(the_coarsest_grid_is_found),
