@@ -184,7 +184,8 @@ static const struct ta_conf_key store_keys[] = {
      .kind = TA_CONF_INT,
      .offset = IN(ta_conf_store, num_workers),
      .default_ = "0",
-     .help = "threads for checkpoint files; 0: min(cores / 2 + 1, 10)"},
+     .help =
+         "threads for checkpoint files; 0: min(cores / 2 + 1, 10), one less while samples come in"},
     {.name = "checkpoints", .kind = TA_CONF_TABLE, .sub = &checkpoint_table},
     {.name = "cleanup", .kind = TA_CONF_TABLE, .sub = &cleanup_table},
     {.name = "nats-subscriptions",

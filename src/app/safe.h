@@ -52,6 +52,7 @@ struct ta_safe {
     struct ta_vault vault; /* hand &s->vault.gate.journal to ingest */
     struct ta_wal_listener listener;
     int64_t interval_ns, lag_ns;
+    unsigned workers_beside; /* threads of a checkpoint while samples come in */
     bool is_open;
 
     pthread_mutex_t lock;

@@ -82,16 +82,19 @@ static int64_t slot_reach(struct ta_store *s)
     return slowest_s;
 }
 
-int ta_vault_checkpoint(struct ta_vault *d, int64_t boundary_s, const _Atomic bool *stop,
-                        struct ta_checkpoint_counts *counts, struct ta_err *err)
+int ta_vault_checkpoint(struct ta_vault *d, int64_t boundary_s, unsigned n_workers,
+                        const _Atomic bool *stop, struct ta_checkpoint_counts *counts,
+                        struct ta_err *err)
 {
     struct ta_checkpoint_conf conf = {.store = d->conf.store,
                                       .vfs = d->conf.vfs,
                                       .root = d->conf.root,
                                       .format = d->conf.format,
                                       .alloc = d->conf.alloc};
-    unsigned n_workers = d->conf.n_workers ? d->conf.n_workers : 1;
     uint64_t cut = 0;
+
+    if (n_workers == 0)
+        n_workers = d->conf.n_workers ? d->conf.n_workers : 1;
 
     if (phase_of(d) != TA_PHASE_DONE)
         return ta_fail(err, TA_ESTATE, "no checkpoint before everything is loaded");

@@ -55,10 +55,12 @@ int ta_vault_load(struct ta_vault *d, const _Atomic bool *stop, struct ta_err *e
 /* How far the loading is; DONE once queries may be answered. Any thread. */
 void ta_vault_state(const struct ta_vault *d, struct ta_recover_state *out);
 
-/* Writes what lies before boundary_s (TA_CHECKPOINT_ALL: everything) and lets go of the log that it covers.
- * After load; one call at a time. Failed: nothing was let go of, the next one covers the same. */
-int ta_vault_checkpoint(struct ta_vault *d, int64_t boundary_s, const _Atomic bool *stop,
-                        struct ta_checkpoint_counts *counts, struct ta_err *err);
+/* Writes what lies before boundary_s (TA_CHECKPOINT_ALL: everything) with n_workers threads (0: as many as load) and
+ * lets go of the log that it covers. After load; one call at a time. Failed: nothing was let go of, the next one
+ * covers the same. */
+int ta_vault_checkpoint(struct ta_vault *d, int64_t boundary_s, unsigned n_workers,
+                        const _Atomic bool *stop, struct ta_checkpoint_counts *counts,
+                        struct ta_err *err);
 
 /* No writer may be inside any more. Does not write a checkpoint by itself. < 0: the newest samples could not be
  * made durable. Everything is freed in any case; fine on a zeroed struct. */

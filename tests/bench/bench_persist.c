@@ -253,7 +253,7 @@ int main(int argc, char **argv)
     uint64_t anon = anon_bytes();
     double cpu = cpu_s();
     double wall = wall_s();
-    if (ta_vault_checkpoint(&v, TA_CHECKPOINT_ALL, NULL, &c, &err) < 0)
+    if (ta_vault_checkpoint(&v, TA_CHECKPOINT_ALL, 0, NULL, &c, &err) < 0)
         die("checkpoint", &err);
     cpu = cpu_s() - cpu;
     wall = wall_s() - wall;

@@ -22,7 +22,8 @@ cd "$dir"
 serve() { # [tarn's own settings]
     "$tarn" bench ingest --print-config |
         sed "s/127.0.0.1:8082/127.0.0.1:0/; 1s/{/{\"tarn\":{$1},/" >config.json
-    "$tarn" serve -config config.json -loglevel info >out 2>log &
+    : >log
+    "$tarn" serve -config config.json -loglevel info >out 2>>log &
     server=$!
     for _ in $(seq 500); do
         port=$(sed -n 's/.*(port \([0-9]*\)).*/\1/p' log)

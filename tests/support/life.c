@@ -96,7 +96,7 @@ int life_checkpoint(struct life *l, int64_t boundary_s, struct ta_err *err)
 {
     struct ta_checkpoint_counts counts = {0};
 
-    return ta_vault_checkpoint(&l->vault, boundary_s, NULL, &counts, err);
+    return ta_vault_checkpoint(&l->vault, boundary_s, 0, NULL, &counts, err);
 }
 
 /* Under the shard's lock, as ingest does it: reserve, append, commit. */

@@ -267,7 +267,7 @@ static void damaged_logs_give_every_record_but_the_one_hit(void **state)
     /* Twelve files hold 125 whole records each, and one of those lost its magic. */
     assert_int_equal(c->samples, 12 * 125 - 1);
     struct ta_checkpoint_counts done = {0};
-    assert_int_equal(ta_vault_checkpoint(&s.vault, TA_CHECKPOINT_ALL, NULL, &done, NULL), TA_OK);
+    assert_int_equal(ta_vault_checkpoint(&s.vault, TA_CHECKPOINT_ALL, 0, NULL, &done, NULL), TA_OK);
     assert_false(is_there(&s, "root/taurus/clean/current.wal"));
     assert_false(is_there(&s, "root/taurus/crc-bad-middle/current.wal"));
     assert_true(is_there(&s, "root/taurus/crc-bad-middle/current.wal.corrupt"));
@@ -290,7 +290,8 @@ static uint64_t start_on(struct site *s, const char *tree, const char *bad)
     struct ta_store_counts n;
     ta_store_counts(s->store, &n);
     struct ta_checkpoint_counts done = {0};
-    assert_int_equal(ta_vault_checkpoint(&s->vault, TA_CHECKPOINT_ALL, NULL, &done, NULL), TA_OK);
+    assert_int_equal(ta_vault_checkpoint(&s->vault, TA_CHECKPOINT_ALL, 0, NULL, &done, NULL),
+                     TA_OK);
     site_close_store(s);
     site_open_store(s); /* all that was good, and nothing damaged any more */
     assert_int_equal(ta_recover_report(s->vault.recover)->n_places, 0);
