@@ -49,7 +49,7 @@ struct ta_run_stats {
 
 /* Encodes v[0..n), n <= TA_RUN_SLOTS_MAX; NaN = missing. `hint` belongs to the column and is updated.
  * `room` is the size of `out`, at least TA_RUN_ROOM(n). Returns the bytes of the run, >= 1; what lies
- * behind them up to `room` may have been overwritten. Cost: 3-10 ns a slot with a good hint. */
+ * behind them up to `room` may have been overwritten. Cost: 2-6 ns a slot with a good hint. */
 size_t ta_run_encode(const double *v, unsigned n, struct ta_run_hint *hint, unsigned char *out,
                      size_t room);
 

@@ -33,7 +33,7 @@ static inline void turn_rows(const double *a, const double *b, uint32_t slot,
 
 /* The values of positions [pos0, pos0 + n) of a frame, n <= LANES, as columns. Returns a bit for each that
  * holds any. The rows lie far apart and were written long ago: the lines of the next LANES positions are fetched
- * while these are encoded (0.9 ns a sample at 64 hosts of 580 series, 2.9 without that). */
+ * while these are encoded (1.0 ns a sample at 64 hosts of 580 series, 2.9 without that). */
 static uint32_t frame_columns(const struct ta_frame *f, uint32_t pos0, uint32_t n,
                               double out[LANES][WINDOW_SLOTS])
 {

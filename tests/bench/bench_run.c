@@ -418,7 +418,13 @@ static void bench_kernels(const struct ta_codec_kernels *row)
     const double n = (double)REPEAT * SLOTS;
     struct ta_grid_op op = {0};
     int64_t lo, hi;
-    double t[6];
+    static const double neighbours[] = {1, 1.0625, 1.125};
+    static unsigned char packed_wide[SLOTS * 8 + TA_RUN_PAD];
+    static uint64_t patterns[TA_RUN_ROUNDED];
+    uint64_t upper[TA_SPLIT_MAX] = {0};
+    uint16_t parts[TA_SPLIT_MAX];
+    enum { CUT = 48, WIDE = CUT + 2 };
+    double t[9];
 
     (void)ta_grid_op((struct ta_grid){2, 0}, &op);
     memset(bitmap, 0xEF, sizeof(bitmap));
@@ -443,10 +449,27 @@ static void bench_kernels(const struct ta_codec_kernels *row)
     for (unsigned i = 0; i < REPEAT; i++)
         (void)row->scan(v, SLOTS);
     t[5] = cpu_ns();
-    printf("kernels %-6s unpack %.2f, from ints %.2f, to ints %.2f, spread %.2f, scan %.2f ns a "
-           "value\n",
+    for (unsigned i = 0; i < SLOTS; i++) /* three upper parts in no order */
+        v[i] = neighbours[i * i * 7 % 11 % 3] + i * 0x1p-30;
+    for (unsigned i = 0; i < REPEAT; i++) {
+        memcpy(patterns, v, sizeof(v));
+        (void)row->split(patterns, SLOTS, CUT, parts);
+    }
+    t[6] = cpu_ns();
+    for (unsigned i = 0; i < REPEAT; i++)
+        row->pack(patterns, SLOTS, 0, WIDE, packed_wide);
+    t[7] = cpu_ns();
+    for (unsigned i = 0; i < 3; i++)
+        upper[i] = (uint64_t)parts[i] << CUT;
+    for (unsigned i = 0; i < REPEAT; i++) {
+        memcpy(u, patterns, sizeof(u));
+        row->join(u, SLOTS, CUT, upper, 3);
+    }
+    t[8] = cpu_ns();
+    printf("kernels %-6s unpack %.2f, from ints %.2f, to ints %.2f, spread %.2f, scan %.2f, "
+           "split %.2f, pack %.2f, join %.2f ns a value\n",
            row->name, (t[1] - t[0]) / n, (t[2] - t[1]) / n, (t[3] - t[2]) / n, (t[4] - t[3]) / n,
-           (t[5] - t[4]) / n);
+           (t[5] - t[4]) / n, (t[6] - t[5]) / n, (t[7] - t[6]) / n, (t[8] - t[7]) / n);
 }
 
 int main(void)

@@ -120,7 +120,11 @@ static void pages_keep_what_they_hold_when_they_grow(void **state)
     (void)state;
     unsigned char *p = ta_alloc(&ta_pages, 5000);
     assert_non_null(p);
+    ta_pages_populate(p, 5000);
+    assert_true(p[0] == 0 && p[4999] == 0);
     memset(p, 7, 5000);
+    ta_pages_populate(p, 5000);
+    ta_pages_populate(p + 1, 1); /* no page of its own: nothing happens */
     p = ta_resize(&ta_pages, p, 5000, 3 * MiB);
     assert_true(p[0] == 7 && p[4999] == 7 && p[3 * MiB - 1] == 0);
     p = ta_resize(&ta_pages, p, 3 * MiB, 100);
