@@ -1,18 +1,14 @@
 /* number_scale.c - decimal significand and exponent to the nearest binary64.
  *
  * Up to 2^53 and powers up to 10^22 both operands are exact doubles, so one multiplication or
- * division rounds correctly. Beyond, the method of Eisel and Lemire (D. Lemire, "Number Parsing at
- * a Gigabyte per Second", 2021): the product of the normalized significand with 128 bits of 5^e;
- * for |e| <= 27 it always decides, ties included, so there is no way back to long arithmetic.
+ * division rounds correctly. Beyond, number_scale.h.
  */
-#include "base/number.h"
+#include "base/number_scale.h"
 
 #include "base/bytes.h"
+#include "base/number.h"
 
-enum { POWER_MAX = 27 };
-
-/* 5^e with its top bit at bit 127: exact for e >= 0, the reciprocal rounded up for e < 0. */
-static const uint64_t power5[2 * POWER_MAX + 1][2] = {
+const uint64_t ta_scale_power5[2 * TA_SCALE_MAX + 1][2] = {
     {UINT64_C(0x9e74d1b791e07e48), UINT64_C(0x775ea264cf55347e)}, /* 5^-27 */
     {UINT64_C(0xc612062576589dda), UINT64_C(0x95364afe032a819e)}, /* 5^-26 */
     {UINT64_C(0xf79687aed3eec551), UINT64_C(0x3a83ddbd83f52205)}, /* 5^-25 */
@@ -74,32 +70,6 @@ static const double exact10[23] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7
                                    1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
                                    1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
 
-static uint64_t scale_bits(uint64_t m, int e)
-{
-    const uint64_t *power = power5[e + POWER_MAX];
-    unsigned lead = (unsigned)__builtin_clzll(m);
-    unsigned __int128 product = (unsigned __int128)(m << lead) * power[0];
-
-    /* 55 bits are used; only when all those below are ones can the second word carry into them. */
-    if ((~(uint64_t)(product >> 64) & 0x1ff) == 0)
-        product += (unsigned __int128)(m << lead) * power[1] >> 64;
-    uint64_t high = (uint64_t)(product >> 64), low = (uint64_t)product;
-    unsigned top = (unsigned)(high >> 63), drop = top + 9;
-    uint64_t mantissa = high >> drop; /* 53 bits and one to round by */
-    /* floor(e * log2(10)) by a fixed-point log2(5). */
-    uint64_t exponent = (uint64_t)((217706 * e >> 16) + 63 + (int)top - (int)lead + 1023);
-
-    /* Exactly half way is possible only while 5^|e| is small. */
-    if (low <= 1 && e >= -4 && e <= 23 && (mantissa & 3) == 1 && mantissa << drop == high)
-        mantissa &= ~UINT64_C(1);
-    mantissa = (mantissa + (mantissa & 1)) >> 1;
-    if (mantissa >> 53) {
-        mantissa = UINT64_C(1) << 52;
-        exponent++;
-    }
-    return (mantissa & ((UINT64_C(1) << 52) - 1)) | exponent << 52;
-}
-
 bool ta_scale_f64(uint64_t m, int e, double *out)
 {
     if (m <= UINT64_C(1) << 53 && e >= -22 && e <= 22) {
@@ -110,9 +80,9 @@ bool ta_scale_f64(uint64_t m, int e, double *out)
         *out = 0;
         return true;
     }
-    if (e < -POWER_MAX || e > POWER_MAX)
+    if (e < -TA_SCALE_MAX || e > TA_SCALE_MAX)
         return false;
-    uint64_t bits = scale_bits(m, e);
+    uint64_t bits = ta_scale_bits(m, e);
     memcpy(out, &bits, sizeof(bits));
     return true;
 }

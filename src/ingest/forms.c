@@ -99,7 +99,7 @@ uint32_t forms_add(struct forms *t, uint32_t hash, const struct form_parts *part
     for (size_t i = 0; i < TA_COUNT(texts); i++)
         total += texts[i].len;
     if (parts->before.len > UINT16_MAX || parts->after.len > UINT16_MAX || !forms_grow(t) ||
-        ta_buf_reserve(&t->text, total) < 0)
+        ta_buf_reserve(&t->text, total + FORMS_PAD) < 0)
         return FORM_NONE;
     for (size_t i = 0; i < TA_COUNT(texts); i++)
         (void)ta_buf_str(&t->text, texts[i]); /* there is room */

@@ -1,8 +1,12 @@
 /* ingest.c - life, blocks, the partial line between two blocks, and going back when the journal is full. */
-#include "ingest/ingest_int.h"
+#include "ingest/predict_int.h"
 
 #include <assert.h>
 #include <inttypes.h>
+
+/* A carry holds the last bytes of a block, which are not read quickly, behind a line that is not too long,
+ * and zeros behind them. */
+enum { CARRY_PAD = QUICK_BYTES, CARRY_MORE = 2 * CARRY_PAD };
 
 int ta_ingest_new(struct ta_ingest **out, const struct ta_ingest_conf *conf, struct ta_err *err)
 {
@@ -12,6 +16,7 @@ int ta_ingest_new(struct ta_ingest **out, const struct ta_ingest_conf *conf, str
         return ta_fail(err, TA_ENOMEM, "no memory for reading samples");
     in->conf = *conf;
     forms_init(&in->forms, conf->alloc);
+    predict_init(in);
     in->metrics = ta_store_metrics(conf->store);
     *out = in;
     return TA_OK;
@@ -33,7 +38,7 @@ int ta_feed_init(struct ta_feed *f, struct ta_alloc *alloc, struct ta_str cluste
         return TA_EINVAL;
     *f = (struct ta_feed){.last_ts_s = now_s, .form = FORM_NONE};
     ta_line_init(&f->scanner, options);
-    ta_buf_init(&f->carry, alloc, f->scanner.options.line_max);
+    ta_buf_init(&f->carry, alloc, f->scanner.options.line_max + CARRY_MORE);
     f->cluster_len = (uint8_t)cluster.len;
     if (cluster.len)
         memcpy(f->cluster, cluster.at, cluster.len);
@@ -174,8 +179,8 @@ static int take_plainly(struct ta_ingest *in, struct ta_feed *f, struct ta_str b
     return res.stop != TA_LINE_DRAINED;
 }
 
-static int take_lines(struct ta_ingest *in, struct ta_feed *f, struct ta_str block, bool is_end,
-                      size_t *at, struct ta_err *err)
+static int take_lines(struct ta_ingest *in, struct ta_feed *f, struct ta_str block, size_t pad,
+                      bool is_end, size_t *at, struct ta_err *err)
 {
     bool is_influx = f->scanner.options.mode == TA_LINE_INFLUX;
     int r = 1;
@@ -189,20 +194,21 @@ static int take_lines(struct ta_ingest *in, struct ta_feed *f, struct ta_str blo
         } else if (in->rows.n == 0) {
             mark_take(in, f, *at, &f->scanner);
         }
-        r = in->is_predicting ? predict_lines(in, f, block, at, err) : 1;
+        r = in->is_predicting ? predict_lines(in, f, block, pad, at, err) : 1;
         if (r > 0 && in->rows.n < ROWS_MAX)
             r = take_plainly(in, f, block, at, is_end, err);
     }
     return r < 0 ? r : rows_flush(in, f, err);
 }
 
-/* Whole lines of the block into the store; *used ends behind the last one taken. */
-static int take_block(struct ta_ingest *in, struct ta_feed *f, struct ta_str block, bool is_end,
-                      size_t *used, struct ta_err *err)
+/* Whole lines of the block into the store; *used ends behind the last one taken. `pad` bytes behind the
+ * block are readable, whatever they are. */
+static int take_block(struct ta_ingest *in, struct ta_feed *f, struct ta_str block, size_t pad,
+                      bool is_end, size_t *used, struct ta_err *err)
 {
     size_t at = 0;
 
-    int r = block.len ? take_lines(in, f, block, is_end, &at, err) : TA_OK;
+    int r = block.len ? take_lines(in, f, block, pad, is_end, &at, err) : TA_OK;
     in->rows.n = 0;
     if (r == TA_EAGAIN) {
         mark_return(in, f);
@@ -251,40 +257,54 @@ static void begin_call(struct ta_ingest *in, struct ta_feed *f, int64_t now_s)
         in->latest_s = INT64_MAX;
 }
 
-static void drop_front(struct ta_buf *b, size_t n)
+/* The carried lines into the store, as far as they are whole. */
+static int take_carried(struct ta_ingest *in, struct ta_feed *f, bool is_end, size_t *used,
+                        struct ta_err *err)
 {
-    if (n == 0)
-        return;
-    memmove(b->at, b->at + n, b->len - n);
-    b->len -= n;
+    struct ta_buf *b = &f->carry;
+
+    int r = take_block(in, f, ta_buf_view(b), b->cap - b->len, is_end, used, err);
+    if (*used) {
+        memmove(b->at, b->at + *used, b->len - *used);
+        b->len -= *used;
+    }
+    return r;
 }
 
-/* The carried line, made whole from the front of `bytes`: up to the next line end first, then by
+static int carry(struct ta_feed *f, const char *from, size_t n, struct ta_err *err)
+{
+    int r = ta_buf_reserve(&f->carry, n + CARRY_PAD);
+
+    if (r < 0) {
+        f->failed = r;
+        return ta_fail(err, r, "no memory for a partial line");
+    }
+    (void)ta_buf_add(&f->carry, from, n);
+    memset(f->carry.at + f->carry.len, 0, CARRY_PAD);
+    return TA_OK;
+}
+
+/* The carried bytes, made whole from the front of `bytes`: up to the next line end first, then by
  * doubling, so that a line with many line ends in a string is not read over and over. */
 static int take_carry(struct ta_ingest *in, struct ta_feed *f, struct ta_str bytes, size_t *at,
                       struct ta_err *err)
 {
-    bool is_first = true;
+    size_t used = 1;
 
     while (f->carry.len) {
-        size_t used, left = bytes.len - *at, room = f->carry.max - f->carry.len;
-        int r = take_block(in, f, ta_buf_view(&f->carry), false, &used, err);
-        drop_front(&f->carry, used);
-        if (r < 0 || f->carry.len == 0 || left == 0)
-            return r;
-        const char *from = bytes.at + *at, *lf = memchr(from, '\n', left);
-        size_t n = used == 0 && !is_first ? f->carry.len : lf ? (size_t)(lf + 1 - from) : left;
-        is_first = used != 0;
-        room += used;
+        const char *from = bytes.at + *at;
+        size_t left = bytes.len - *at, room = f->carry.max - CARRY_PAD - f->carry.len;
+        const char *lf = used && left ? memchr(from, '\n', left) : NULL;
+        size_t n = lf ? (size_t)(lf + 1 - from) : used ? left : f->carry.len;
         n = n < left ? n : left;
         n = n < room ? n : room;
-        r = ta_buf_add(&f->carry, from, n);
-        if (r < 0) {
-            f->failed = r;
-            return ta_fail(err, r, "no memory for a partial line");
-        }
+        int r = carry(f, from, n, err);
+        if (r < 0)
+            return r;
         *at += n;
-        /* The block's last bytes may have joined the carried ones: look again before leaving. */
+        r = take_carried(in, f, false, &used, err);
+        if (r < 0 || n == left)
+            return r;
     }
     return TA_OK;
 }
@@ -302,17 +322,17 @@ int ta_ingest_feed(struct ta_ingest *in, struct ta_feed *f, struct ta_str bytes,
     if (r < 0 || *used == bytes.len)
         return r;
     bytes = (struct ta_str){bytes.at + *used, bytes.len - *used};
-    r = take_block(in, f, bytes, false, &n, err);
+    /* The quick ways read a little further than they take: the last lines are moved to where they may. */
+    size_t pad = !in->is_predicting ? 0 : bytes.len < CARRY_PAD ? bytes.len : CARRY_PAD;
+    r = take_block(in, f, (struct ta_str){bytes.at, bytes.len - pad}, pad, false, &n, err);
     *used += n;
     if (r < 0)
         return r;
-    r = ta_buf_add(&f->carry, bytes.at + n, bytes.len - n);
-    if (r < 0) {
-        f->failed = r;
-        return ta_fail(err, r, "no memory for a partial line");
-    }
+    r = carry(f, bytes.at + n, bytes.len - n, err);
+    if (r < 0)
+        return r;
     *used += bytes.len - n;
-    return TA_OK;
+    return pad ? take_carried(in, f, false, &n, err) : TA_OK;
 }
 
 int ta_ingest_end(struct ta_ingest *in, struct ta_feed *f, bool is_complete, int64_t now_s,
@@ -323,12 +343,10 @@ int ta_ingest_end(struct ta_ingest *in, struct ta_feed *f, bool is_complete, int
     if (f->failed)
         return ta_fail(err, f->failed, "an earlier part of the input failed");
     begin_call(in, f, now_s);
-    if (is_complete) {
-        int r = take_block(in, f, ta_buf_view(&f->carry), true, &used, err);
-        drop_front(&f->carry, used);
-        if (r < 0)
-            return r;
-    } else {
+    int r = take_carried(in, f, is_complete, &used, err);
+    if (r < 0)
+        return r;
+    if (!is_complete) {
         ta_buf_reset(&f->carry);
         rules_refuse(f, TA_REFUSED_TRUNCATED, f->scanner.line, "the body ended before its end");
     }

@@ -15,7 +15,7 @@
  *
  * Memory: an ingest 100 KiB, from the first feed on 1 MiB, at most 6 MiB (all forms are forgotten when
  * there are too many); a feed what it carries from one block to the next: the last, partial line, at most
- * TA_LINE_BYTES_MAX.
+ * TA_LINE_BYTES_MAX and some 200 bytes.
  */
 #ifndef TARN_INGEST_INGEST_H
 #define TARN_INGEST_INGEST_H
@@ -74,6 +74,7 @@ struct ta_ingest_conf {
     struct ta_alloc *alloc;
     int64_t max_future_s; /* samples later than now + this are refused; < 0 = never */
     bool is_plain;        /* no prediction */
+    bool is_baseline;     /* prediction by the loop that runs on any processor, for tests */
 };
 
 struct ta_ingest;

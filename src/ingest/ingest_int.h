@@ -8,6 +8,7 @@ enum {
     ROWS_MAX = 256,           /* samples under one lock */
     FORMS_MAX = 16384,        /* kinds of lines remembered; the largest nodes send some 4,000 */
     FORMS_TEXT_MAX = 4 << 20, /* bytes of them */
+    FORMS_PAD = 64,           /* bytes that may be read behind the text of a form */
     FORM_SLOTS = 4 * 8192,    /* of the hash table: twice FORMS_MAX */
     CLUSTERS_MAX = 64,
     COLUMN_SLOTS = 32768, /* of the cache from (shape, form) to column */
@@ -15,7 +16,8 @@ enum {
     METRIC_UNKNOWN = UINT32_MAX /* metric of a form whose lines are skipped */
 };
 
-/* A line without its host, value and timestamp: `before` host `after` value. All text is in forms.text.
+/* A line without its host, value and timestamp: `before` host `after` value. All text is in forms.text,
+ * with FORMS_PAD bytes behind it.
  * `cluster` is the id of the cluster tag's value, 0 without that tag. */
 struct form {
     uint32_t text; /* before, after, type element, subtype element stand there back to back */
@@ -115,8 +117,13 @@ struct mark {
     bool had_bad; /* the feed had the words of its first bad line already */
 };
 
+struct run;
+
 struct ta_ingest {
     struct ta_ingest_conf conf;
+    /* of predict_int.h, for this processor */
+    const char *(*expected)(struct ta_ingest *in, struct ta_feed *f, struct run *run, const char *p,
+                            const char *end, size_t pad);
     struct ta_metrics *metrics; /* the table the forms were made with */
     struct forms forms;
     struct rows rows;
@@ -169,9 +176,11 @@ int ingest_enter(struct ta_ingest *in, struct ta_feed *f, struct ta_str cluster,
 
 /* predict.c */
 /* Takes lines from block[*at..) as long as their forms are known. 1: read the line at *at plainly, or
- * it is the end. < 0: a flush failed. */
-int predict_lines(struct ta_ingest *in, struct ta_feed *f, struct ta_str block, size_t *at,
-                  struct ta_err *err);
+ * it is the end. < 0: a flush failed. `pad` bytes behind the block are readable. */
+int predict_lines(struct ta_ingest *in, struct ta_feed *f, struct ta_str block, size_t pad,
+                  size_t *at, struct ta_err *err);
+/* Chooses the loop for this processor. */
+void predict_init(struct ta_ingest *in);
 /* The form of a line read plainly, remembered now if it is new; FORM_NONE when it can have none. */
 uint32_t predict_learn(struct ta_ingest *in, const struct ta_line_sample *s,
                        const struct judged *j);

@@ -10,110 +10,37 @@
  * delimiter) read the same; value and timestamp are taken by the quick ways, which equal the plain ones
  * where they say anything.
  */
-#include "ingest/ingest_int.h"
-#include "line/value.h"
+#include "ingest/predict_loop.h"
 
-typedef unsigned char block16 __attribute__((vector_size(16)));
-
-/* memcmp(a, b, n) == 0 for the 10 to 60 bytes we compare, without a call. Reads [a, a + n) alone. */
-static inline bool same_bytes(const char *a, const char *b, size_t n)
+const char *predict_expected_plain(struct ta_ingest *in, struct ta_feed *f, struct run *run,
+                                   const char *p, const char *end, size_t pad)
 {
-    uint64_t low = 0, high = 0;
-
-    if (n >= 16) {
-        block16 any = {0}, x, y;
-        for (size_t i = 0;;) {
-            memcpy(&x, a + i, 16);
-            memcpy(&y, b + i, 16);
-            any |= x ^ y;
-            if (i + 16 == n)
-                break;
-            i = i + 32 <= n ? i + 16 : n - 16; /* the last one overlaps */
-        }
-        memcpy(&low, &any, 8);
-        memcpy(&high, (const char *)&any + 8, 8);
-        return (low | high) == 0;
-    }
-    if (n >= 8)
-        return ((ta_get_u64(a) ^ ta_get_u64(b)) |
-                (ta_get_u64(a + n - 8) ^ ta_get_u64(b + n - 8))) == 0;
-    for (size_t i = 0; i < n; i++)
-        low |= (unsigned char)(a[i] ^ b[i]);
-    return low == 0;
+    return take_expected(in, f, run, p, end, pad);
 }
 
-/* Behind the value at p: [SP digits] LF. The end or NULL. */
-static inline const char *quick_time(const char *p, bool *has, int64_t *out_s)
+void predict_init(struct ta_ingest *in)
 {
-    uint64_t t = 0;
-    unsigned n = 0;
+    predict_expected_fn *wide = in->conf.is_baseline ? NULL : predict_expected_avx2();
 
-    *has = *p == ' ';
-    if (!*has)
-        return p + 1;
-    p = ta_line_run(p + 1, &t, &n);
-    if (n == 0 || n > 18 || *p != '\n')
-        return NULL;
-    *out_s = (int64_t)t;
-    return p + 1;
+    in->expected = wide ? wide : predict_expected_plain;
 }
 
-enum { QUICK_BYTES = TA_LINE_QUICK_BYTES + 32 };
-
-/* The value at p, of the form: a row, and the end of the line; NULL: not that simple. QUICK_BYTES
- * are readable at p. */
-static inline const char *take_value(struct ta_ingest *in, struct ta_feed *f, uint32_t form,
-                                     const char *p)
+static void run_load(struct run *run, const struct ta_ingest *in, const struct ta_feed *f)
 {
-    struct rows *rows = &in->rows;
-    size_t n = rows->n;
-    int64_t ts_s = f->last_ts_s;
-    bool has_ts;
-
-    p = ta_line_quick_number(p, &rows->value[n]);
-    if (!p || !(p = quick_time(p, &has_ts, &ts_s)))
-        return NULL;
-    if (has_ts && f->scanner.options.precision == TA_LINE_AUTO)
-        ts_s = ta_line_seconds(ts_s);
-    if (in->forms.at[form].metric == METRIC_UNKNOWN) {
-        f->counts.bad[TA_SKIPPED_METRIC]++;
-    } else {
-        if (ts_s > in->latest_s)
-            return NULL;
-        rows->form[n] = form;
-        rows->ts_s[n] = ts_s;
-        rows->line[n] = f->scanner.line;
-        rows->n++;
-        f->last_ts_s = ts_s;
-    }
-    f->scanner.line++;
-    return p;
+    run->n = in->rows.n;
+    run->form = f->form;
+    run->line = f->scanner.line;
+    run->predicted = f->counts.predicted;
+    run->last_ts_s = f->last_ts_s;
 }
 
-/* The line at p against the form that should come. */
-static inline const char *take_expected(struct ta_ingest *in, struct ta_feed *f, const char *p,
-                                        const char *end)
+static void run_save(const struct run *run, struct ta_ingest *in, struct ta_feed *f)
 {
-    const struct form *form = &in->forms.at[f->form];
-    uint32_t next = form->next;
-
-    if (next == FORM_NONE)
-        return NULL;
-    form = &in->forms.at[next];
-    size_t before = form->before, after = form->after, host = in->host_len;
-    if ((size_t)(end - p) < before + host + after + QUICK_BYTES)
-        return NULL;
-    const char *text = form_text(&in->forms, form);
-    if ((form->cluster ? form->cluster : in->default_cluster) != in->cluster_id ||
-        !same_bytes(p, text, before) || !same_bytes(p + before, in->host, host) ||
-        !same_bytes(p + before + host, text + before, after))
-        return NULL;
-    p = take_value(in, f, next, p + before + host + after);
-    if (p) {
-        f->counts.predicted++;
-        f->form = next;
-    }
-    return p;
+    in->rows.n = run->n;
+    f->form = run->form;
+    f->scanner.line = run->line;
+    f->counts.predicted = run->predicted;
+    f->last_ts_s = run->last_ts_s;
 }
 
 /* A line in the parts that a form has. */
@@ -129,7 +56,7 @@ static const unsigned char part_class[256] = {[0 ... 31] = PART_OTHER,    [127] 
 
 /* Splits at the last host tag and behind " value=". False for lines that this does not fit; their host
  * may be any name that the plain way would give as it stands. */
-static bool split(const char *p, const char *end, struct parts *out)
+static bool split(const char *p, const char *end, size_t pad, struct parts *out)
 {
     const char *start = p, *host = NULL, *host_end = NULL;
 
@@ -156,7 +83,7 @@ static bool split(const char *p, const char *end, struct parts *out)
         }
     }
     if (!host || host_end == host || host_end - host > TA_NAME_MAX ||
-        memchr(host, '=', (size_t)(host_end - host)) || end - p < 7 + QUICK_BYTES ||
+        memchr(host, '=', (size_t)(host_end - host)) || (size_t)(end - p) + pad < 7 + QUICK_BYTES ||
         memcmp(p, " value=", 7) != 0)
         return false;
     *out = (struct parts){{start, (size_t)(host - start)},
@@ -173,12 +100,12 @@ static struct ta_str cluster_of(const struct ta_ingest *in, uint16_t id)
 }
 
 /* The line at *at by a look into the table. 1 = taken, 0 = read it plainly, < 0 = a flush failed. */
-static int take_known(struct ta_ingest *in, struct ta_feed *f, struct ta_str block, size_t *at,
-                      struct ta_err *err)
+static int take_known(struct ta_ingest *in, struct ta_feed *f, struct run *run, struct ta_str block,
+                      size_t pad, size_t *at, struct ta_err *err)
 {
     struct parts parts;
 
-    if (!split(block.at + *at, block.at + block.len, &parts))
+    if (!split(block.at + *at, block.at + block.len, pad, &parts))
         return 0;
     uint32_t hash = forms_hash(parts.before, parts.after);
     uint32_t found = forms_find(&in->forms, hash, parts.before, parts.after);
@@ -193,39 +120,41 @@ static int take_known(struct ta_ingest *in, struct ta_feed *f, struct ta_str blo
         !ta_str_eq(parts.host, (struct ta_str){in->host, in->host_len})) {
         if (!rules_is_path_name(cluster_name, true) || !rules_is_path_name(parts.host, false))
             return 0;
+        run_save(run, in, f);
         int r = ingest_enter(in, f, cluster_name, parts.host, *at, &f->scanner, err);
+        run_load(run, in, f);
         if (r < 0)
             return r;
     }
-    const char *p = take_value(in, f, found, parts.after.at + parts.after.len);
-    if (!p)
+    int64_t ts_s = run->last_ts_s;
+    const char *p = parts.after.at + parts.after.len;
+    if (!(p = ta_line_quick_number(p, &in->rows.value[run->n])) ||
+        !(p = read_time(f->scanner.options.precision == TA_LINE_AUTO, p, &ts_s)) ||
+        p > block.at + block.len || (ts_s > in->latest_s && !is_unknown(in, found)))
         return 0;
-    predict_follow(in, f, found);
+    if (run->form != FORM_NONE)
+        in->forms.at[run->form].next = found;
+    take_row(in, f, run, found, ts_s);
     *at = (size_t)(p - block.at);
     return 1;
 }
 
-int predict_lines(struct ta_ingest *in, struct ta_feed *f, struct ta_str block, size_t *at,
-                  struct ta_err *err)
+int predict_lines(struct ta_ingest *in, struct ta_feed *f, struct ta_str block, size_t pad,
+                  size_t *at, struct ta_err *err)
 {
     const char *end = block.at + block.len;
+    struct run run = {0};
+    int r = f->scanner.is_skipping ? 0 : 1;
 
-    for (;;) {
-        if (in->rows.n == ROWS_MAX || f->scanner.is_skipping)
-            return 1;
-        if (f->form != FORM_NONE && in->is_predictable) {
-            const char *p = take_expected(in, f, block.at + *at, end);
-            if (p) {
-                *at = (size_t)(p - block.at);
-                continue;
-            }
-        }
-        int r = take_known(in, f, block, at, err);
-        if (r < 0)
-            return r;
-        if (r == 0)
-            return 1;
+    run_load(&run, in, f);
+    while (r == 1 && run.n < ROWS_MAX) {
+        if (run.form != FORM_NONE && in->is_predictable)
+            *at = (size_t)(in->expected(in, f, &run, block.at + *at, end, pad) - block.at);
+        if (run.n < ROWS_MAX)
+            r = take_known(in, f, &run, block, pad, at, err);
     }
+    run_save(&run, in, f);
+    return r < 0 ? r : 1;
 }
 
 void predict_follow(struct ta_ingest *in, struct ta_feed *f, uint32_t form)

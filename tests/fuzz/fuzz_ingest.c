@@ -1,4 +1,4 @@
-/* Any input: prediction on and off, whole and in pieces, give the same store, counts and words. */
+/* Any input: prediction on (by the loop of this processor and that of any) and off, whole and in pieces, give the same store, counts and words. */
 #include "ingest/ingest.h"
 #include "store_text.h"
 
@@ -19,12 +19,15 @@ static size_t min(size_t a, size_t b)
 }
 
 /* The bytes as two bodies, so that the second meets what the first has taught. */
-static void run(struct outcome *out, const char *at, size_t len, bool is_plain, size_t body,
-                size_t step)
+static void run(struct outcome *out, const char *at, size_t len, bool is_plain, bool is_baseline,
+                size_t body, size_t step)
 {
     struct ta_store *store = store_text_new(&ta_heap, 86400);
-    struct ta_ingest_conf conf = {
-        .store = store, .alloc = &ta_heap, .max_future_s = 3600, .is_plain = is_plain};
+    struct ta_ingest_conf conf = {.store = store,
+                                  .alloc = &ta_heap,
+                                  .max_future_s = 3600,
+                                  .is_plain = is_plain,
+                                  .is_baseline = is_baseline};
     struct ta_ingest *in;
 
     if (!store || ta_ingest_new(&in, &conf, NULL) < 0)
@@ -64,8 +67,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     const char *at = (const char *)data + 2;
     size_t len = size - 2, body = 1 + len * (1 + data[0] % 4) / 4, step = 1 + data[1] * 8u;
-    run(&plain, at, len, true, body, len);
-    run(&predicted, at, len, false, body, data[1] == 255 ? len : step);
+    run(&plain, at, len, true, false, body, len);
+    run(&predicted, at, len, false, data[0] & 4, body, data[1] == 255 ? len : step);
     if (memcmp(&plain.counts, &predicted.counts, sizeof(plain.counts)) != 0 ||
         strcmp(plain.words, predicted.words) != 0 || strcmp(plain.text, predicted.text) != 0)
         abort();

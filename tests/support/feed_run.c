@@ -14,8 +14,11 @@
 
 void feed_run_open(struct feed_run *r, bool is_plain, struct ta_journal *journal)
 {
-    struct ta_ingest_conf conf = {
-        .journal = journal, .alloc = &ta_heap, .max_future_s = 3600, .is_plain = is_plain};
+    struct ta_ingest_conf conf = {.journal = journal,
+                                  .alloc = &ta_heap,
+                                  .max_future_s = 3600,
+                                  .is_plain = is_plain,
+                                  .is_baseline = r->is_baseline};
 
     r->store = store_text_new(&ta_heap, 0);
     assert_non_null(r->store);

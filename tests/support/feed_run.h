@@ -9,7 +9,8 @@ enum { NOW = 1700010000, TEXT = 1 << 18 };
 struct feed_run {
     struct ta_store *store;
     struct ta_ingest *in;
-    char text[TEXT]; /* the store, the counts, the verdict */
+    bool is_baseline; /* set before feed_run_open: predict as on any processor */
+    char text[TEXT];  /* the store, the counts, the verdict */
 };
 
 /* `journal` may be NULL; is_plain: without prediction. */

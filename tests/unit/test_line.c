@@ -1,6 +1,7 @@
 /* The dialect line by line, every split of the input, and the way back after a bad line. */
 #include "line/line.h"
 #include "line/value.h"
+#include "line/value_avx2.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -406,34 +407,91 @@ static void every_split_in_two_gives_the_same(void **state)
     }
 }
 
+enum { FRONT = 40 }; /* bytes in front of a number, as the head of a line has */
+
+/* Both quick readers against the plain one. */
+static void read_quickly(const char *text, const char *end, enum ta_line_reason plain_reason,
+                         double plain)
+{
+    double quick = 0;
+    const char *found = ta_line_quick_number(text, &quick);
+
+    if (found) {
+        assert_int_equal(plain_reason, TA_LINE_GOOD);
+        assert_ptr_equal(found, end);
+        assert_memory_equal(&plain, &quick, sizeof(plain));
+    }
+#ifdef __x86_64__
+    if (!ta_has_avx2() || ta_line_end_avx2(text) != end)
+        return;
+    double wide = 0;
+    bool is_read = ta_line_number_avx2(text, end, &wide);
+    if (is_read) {
+        assert_int_equal(plain_reason, TA_LINE_GOOD);
+        assert_memory_equal(&plain, &wide, sizeof(plain));
+    }
+    /* What values look like is its business. */
+    if (found && strcspn(text, "eEi") > (size_t)(end - text))
+        assert_true(is_read);
+#endif
+}
+
 static void the_quick_number_is_the_plain_one(void **state)
 {
     uint64_t x = 88172645463325252;
-    char text[160];
+    char room[FRONT + 161] = {0}, *text = room + FRONT;
 
     (void)state;
-    for (int i = 0; i < 300000; i++) {
+    memset(room, '=', FRONT);
+    for (int i = 0; i < 400000; i++) {
         x ^= x << 13;
         x ^= x >> 7;
         x ^= x << 17;
-        double v, plain = 0, quick = 0;
+        double v, plain = 0;
         const char *what;
         memcpy(&v, &x, sizeof(v));
         if (!isfinite(v) || i % 4)
             v = (double)(int64_t)(x >> 20) / (double)(1 + (x & 0xffff));
-        int n = i % 3   ? snprintf(text, sizeof(text), "%.*g", 1 + i % 17, v)
-                : i & 1 ? snprintf(text, sizeof(text), "%.*f", i % 12, fmod(v, 1e9))
-                        : snprintf(text, sizeof(text), "%lldi", (long long)(int64_t)x >> i % 60);
-        memset(text + n, ' ', sizeof(text) - (size_t)n);
+        int n = i % 3   ? snprintf(text, 160, "%.*g", 1 + i % 17, v)
+                : i & 1 ? snprintf(text, 160, "%.*f", i % 12, fmod(v, 1e9))
+                : i & 2 ? snprintf(text, 160, "%lldi", (long long)(int64_t)x >> i % 60)
+                        : snprintf(text, 160, "%.*e", i % 19, v / 1e5);
+        memset(text + n, i % 5 ? ' ' : '\n', 160 - (size_t)n);
         enum ta_line_reason r = ta_line_number((struct ta_str){text, (size_t)n}, &plain, &what);
         assert_true(r == TA_LINE_GOOD || r == TA_LINE_VALUE_RANGE); /* rounded up past the end */
-        const char *end = ta_line_quick_number(text, &quick);
-        if (end) {
-            assert_int_equal(r, TA_LINE_GOOD);
-            assert_ptr_equal(end, text + n);
-            assert_memory_equal(&plain, &quick, sizeof(plain));
-        }
+        read_quickly(text, text + n, r, plain);
     }
+}
+
+/* Digits, points and signs in any order: what the plain way refuses no quick one takes. */
+static void the_quick_number_takes_nothing_else(void **state)
+{
+    static const char alphabet[] = "0123456789....--+eE_xi:/,\"";
+    uint64_t x = 88172645463325252;
+    char room[FRONT + 101] = {0}, *text = room + FRONT;
+    size_t good = 0;
+
+    (void)state;
+    memset(room, '=', FRONT);
+    for (int i = 0; i < 400000; i++) {
+        size_t n = 1 + (size_t)i % 26;
+        for (size_t k = 0; k < n; k++) {
+            x ^= x << 13;
+            x ^= x >> 7;
+            x ^= x << 17;
+            /* Mostly digits, so that many are numbers. */
+            text[k] = alphabet[(x >> 20) % (i % 2 ? 13 : sizeof(alphabet) - 1)];
+            if ((x >> 40) % 16)
+                text[k] = (char)('0' + (x >> 50) % 10);
+        }
+        memset(text + n, ' ', 100 - n);
+        double plain = 0;
+        const char *what;
+        enum ta_line_reason r = ta_line_number((struct ta_str){text, n}, &plain, &what);
+        good += r == TA_LINE_GOOD;
+        read_quickly(text, text + n, r, plain);
+    }
+    assert_in_range(good, 100000, 390000);
 }
 
 int main(void)
@@ -459,6 +517,7 @@ int main(void)
         cmocka_unit_test(influx_mode_takes_up_to_256_fields_of_a_line),
         cmocka_unit_test(every_split_in_two_gives_the_same),
         cmocka_unit_test(the_quick_number_is_the_plain_one),
+        cmocka_unit_test(the_quick_number_takes_nothing_else),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /* A significand and a power of ten become the double that the C library reads from the same text. */
 #include "base/number.h"
+#include "base/number_scale.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,6 +20,8 @@ static void agrees(uint64_t m, int e)
     snprintf(text, sizeof(text), "%llue%d", (unsigned long long)m, e);
     double want = strtod(text, NULL);
     assert_memory_equal(&v, &want, sizeof(v));
+    uint64_t bits = m ? ta_scale_bits(m, e) : 0;
+    assert_memory_equal(&bits, &want, sizeof(bits));
 }
 
 static uint64_t next(uint64_t *x)
