@@ -346,13 +346,22 @@ static TARGET unsigned avx2_split(uint64_t *u, unsigned n, unsigned cut, uint16_
     return parts.n;
 }
 
-/* Four upper parts fit a register, from which each lane takes the one of its index (0.5 ns a value instead of 1.4). */
+/* Per lane b where the sign of `is_b` is set, else a. */
+static inline TARGET __m256i choose(__m256i a, __m256i b, __m256i is_b)
+{
+    return _mm256_castpd_si256(_mm256_blendv_pd(_mm256_castsi256_pd(a), _mm256_castsi256_pd(b),
+                                                _mm256_castsi256_pd(is_b)));
+}
+
+/* Four upper parts fit a register, from which each lane takes the one of its index; of more registers the higher bits of the
+ * index choose (0.5 ns a value with up to 4 parts, instead of 1.4). */
 static TARGET void avx2_join(uint64_t *u, unsigned n, unsigned cut, const uint64_t *upper,
                              unsigned n_upper)
 {
-    const unsigned whole = n_upper <= LANES ? n / LANES * LANES : 0;
+    const unsigned whole = n / LANES * LANES;
     const __m256i low = _mm256_set1_epi64x((long long)((1ULL << cut) - 1));
-    const __m256i parts = load(upper), odd = _mm256_set1_epi64x(1LL << 32);
+    const __m256i a = load(upper), b = load(upper + 4), c = load(upper + 8), d = load(upper + 12);
+    const __m256i odd = _mm256_set1_epi64x(1LL << 32);
     const __m128i shift = _mm_cvtsi32_si128((int)cut);
 
     for (unsigned i = 0; i < whole; i += LANES) {
@@ -361,8 +370,16 @@ static TARGET void avx2_join(uint64_t *u, unsigned n, unsigned cut, const uint64
         const __m256i twice = _mm256_add_epi64(index, index);
         const __m256i halves =
             _mm256_or_si256(_mm256_or_si256(twice, _mm256_slli_epi64(twice, 32)), odd);
-        const __m256i part = _mm256_permutevar8x32_epi32(parts, halves);
+        __m256i part = _mm256_permutevar8x32_epi32(a, halves);
 
+        if (n_upper > 4) {
+            const __m256i bit2 = _mm256_slli_epi64(index, 61), bit3 = _mm256_slli_epi64(index, 60);
+            const __m256i part_b = _mm256_permutevar8x32_epi32(b, halves);
+            const __m256i part_c = _mm256_permutevar8x32_epi32(c, halves);
+            const __m256i part_d = _mm256_permutevar8x32_epi32(d, halves);
+
+            part = choose(choose(part, part_b, bit2), choose(part_c, part_d, bit2), bit3);
+        }
         _mm256_storeu_si256((__m256i *)(void *)(u + i),
                             _mm256_or_si256(part, _mm256_and_si256(x, low)));
     }
