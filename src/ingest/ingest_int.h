@@ -117,14 +117,12 @@ struct mark {
     bool had_bad; /* the feed had the words of its first bad line already */
 };
 
-struct run;
+struct predict_ways;
 
 struct ta_ingest {
     struct ta_ingest_conf conf;
-    /* of predict_int.h, for this processor */
-    const char *(*expected)(struct ta_ingest *in, struct ta_feed *f, struct run *run, const char *p,
-                            const char *end, size_t pad);
-    struct ta_metrics *metrics; /* the table the forms were made with */
+    const struct predict_ways *ways; /* for this processor */
+    struct ta_metrics *metrics;      /* the table the forms were made with */
     struct forms forms;
     struct rows rows;
     struct mark mark;

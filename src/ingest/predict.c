@@ -12,17 +12,18 @@
  */
 #include "ingest/predict_loop.h"
 
-const char *predict_expected_plain(struct ta_ingest *in, struct ta_feed *f, struct run *run,
-                                   const char *p, const char *end, size_t pad)
+static const char *expected_plain(struct ta_ingest *in, struct ta_feed *f, struct run *run,
+                                  const char *p, const char *end, size_t pad)
 {
     return take_expected(in, f, run, p, end, pad);
 }
 
 void predict_init(struct ta_ingest *in)
 {
-    predict_expected_fn *wide = in->conf.is_baseline ? NULL : predict_expected_avx2();
+    static const struct predict_ways plain = {expected_plain, ta_line_quick_number};
+    const struct predict_ways *wide = in->conf.is_baseline ? NULL : predict_ways_avx2();
 
-    in->expected = wide ? wide : predict_expected_plain;
+    in->ways = wide ? wide : &plain;
 }
 
 static void run_load(struct run *run, const struct ta_ingest *in, const struct ta_feed *f)
@@ -48,29 +49,38 @@ struct parts {
     struct ta_str before, host, after;
 };
 
-enum { PART_END = 1, PART_COMMA = 2, PART_OTHER = 4 };
+/* Walks over the stops of a text; `pad` bytes behind its end are readable. */
+struct stops {
+    struct ta_str text;
+    size_t pad, next; /* where the next block begins */
+    unsigned left;    /* of the block before it */
+};
 
-static const unsigned char part_class[256] = {[0 ... 31] = PART_OTHER,    [127] = PART_OTHER,
-                                              [128 ... 255] = PART_OTHER, ['\\'] = PART_OTHER,
-                                              [' '] = PART_END,           [','] = PART_COMMA};
+/* NULL: none is near enough to the readable end. */
+static inline const char *next_stop(struct stops *s)
+{
+    while (!s->left) {
+        if (s->next >= s->text.len || s->text.len - s->next + s->pad < 16)
+            return NULL;
+        s->left = name_stops16(s->text.at + s->next);
+        s->next += 16;
+    }
+    size_t at = s->next - 16 + (unsigned)__builtin_ctz(s->left);
+    s->left &= s->left - 1;
+    return at < s->text.len ? s->text.at + at : NULL;
+}
 
 /* Splits at the last host tag and behind " value=". False for lines that this does not fit; their host
- * may be any name that the plain way would give as it stands. */
-static bool split(const char *p, const char *end, size_t pad, struct parts *out)
+ * may be any name without a = that the plain way would give as it stands. */
+static bool split(struct ta_str text, size_t pad, struct parts *out)
 {
-    const char *start = p, *host = NULL, *host_end = NULL;
+    struct stops stops = {.text = text, .pad = pad};
+    const char *end = text.at + text.len, *host = NULL, *host_end = NULL, *p;
 
-    for (;; p++) {
-        if (p == end)
-            return false;
-        unsigned class = part_class[(unsigned char)*p];
-        if (!class)
-            continue;
-        if (class == PART_OTHER)
-            return false;
+    while ((p = next_stop(&stops)) != NULL) {
         if (host && !host_end)
             host_end = p;
-        if (class == PART_END)
+        if (*p != ',')
             break;
         if (end - p > 10 && p[1] == 'h') {
             size_t key = memcmp(p + 1, "hostname=", 9) == 0 ? 9
@@ -82,11 +92,10 @@ static bool split(const char *p, const char *end, size_t pad, struct parts *out)
             }
         }
     }
-    if (!host || host_end == host || host_end - host > TA_NAME_MAX ||
-        memchr(host, '=', (size_t)(host_end - host)) || (size_t)(end - p) + pad < 7 + QUICK_BYTES ||
-        memcmp(p, " value=", 7) != 0)
+    if (!p || *p != ' ' || !host || host_end == host || host_end - host > TA_NAME_MAX ||
+        (size_t)(end - p) + pad < 7 + QUICK_BYTES || memcmp(p, " value=", 7) != 0)
         return false;
-    *out = (struct parts){{start, (size_t)(host - start)},
+    *out = (struct parts){{text.at, (size_t)(host - text.at)},
                           {host, (size_t)(host_end - host)},
                           {host_end, (size_t)(p + 7 - host_end)}};
     return true;
@@ -105,7 +114,7 @@ static int take_known(struct ta_ingest *in, struct ta_feed *f, struct run *run, 
 {
     struct parts parts;
 
-    if (!split(block.at + *at, block.at + block.len, pad, &parts))
+    if (!split((struct ta_str){block.at + *at, block.len - *at}, pad, &parts))
         return 0;
     uint32_t hash = forms_hash(parts.before, parts.after);
     uint32_t found = forms_find(&in->forms, hash, parts.before, parts.after);
@@ -116,9 +125,10 @@ static int take_known(struct ta_ingest *in, struct ta_feed *f, struct run *run, 
     if (cluster == 0)
         return 0;
     struct ta_str cluster_name = cluster_of(in, cluster);
-    if (cluster != in->cluster_id ||
+    if (cluster != in->cluster_id || !in->is_predictable ||
         !ta_str_eq(parts.host, (struct ta_str){in->host, in->host_len})) {
-        if (!rules_is_path_name(cluster_name, true) || !rules_is_path_name(parts.host, false))
+        if (memchr(parts.host.at, '=', parts.host.len) || !rules_is_path_name(cluster_name, true) ||
+            !rules_is_path_name(parts.host, false))
             return 0;
         run_save(run, in, f);
         int r = ingest_enter(in, f, cluster_name, parts.host, *at, &f->scanner, err);
@@ -128,10 +138,11 @@ static int take_known(struct ta_ingest *in, struct ta_feed *f, struct run *run, 
     }
     int64_t ts_s = run->last_ts_s;
     const char *p = parts.after.at + parts.after.len;
-    if (!(p = ta_line_quick_number(p, &in->rows.value[run->n])) ||
+    if (p - block.at < HEAD_BYTES || !(p = in->ways->number(p, &in->rows.value[run->n])) ||
         !(p = read_time(f->scanner.options.precision == TA_LINE_AUTO, p, &ts_s)) ||
         p > block.at + block.len || (ts_s > in->latest_s && !is_unknown(in, found)))
         return 0;
+    run->is_following = run->form != FORM_NONE && in->forms.at[run->form].next == found;
     if (run->form != FORM_NONE)
         in->forms.at[run->form].next = found;
     take_row(in, f, run, found, ts_s);
@@ -143,13 +154,14 @@ int predict_lines(struct ta_ingest *in, struct ta_feed *f, struct ta_str block, 
                   size_t *at, struct ta_err *err)
 {
     const char *end = block.at + block.len;
-    struct run run = {0};
+    struct run run = {.is_following = true};
     int r = f->scanner.is_skipping ? 0 : 1;
 
     run_load(&run, in, f);
     while (r == 1 && run.n < ROWS_MAX) {
-        if (run.form != FORM_NONE && in->is_predictable)
-            *at = (size_t)(in->expected(in, f, &run, block.at + *at, end, pad) - block.at);
+        /* Among shuffled lines nothing is expected. */
+        if (run.is_following && run.form != FORM_NONE && in->is_predictable)
+            *at = (size_t)(in->ways->expected(in, f, &run, block.at + *at, end, pad) - block.at);
         if (run.n < ROWS_MAX)
             r = take_known(in, f, &run, block, pad, at, err);
     }

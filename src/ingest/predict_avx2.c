@@ -8,7 +8,7 @@
 
 #define TARGET TA_AVX2
 
-enum { HEAD_MIN = TA_LINE_AVX2_BEFORE };
+_Static_assert((int)HEAD_BYTES >= (int)TA_LINE_AVX2_BEFORE, "readable in front of a number");
 
 /* Bit i: a[i] == b[i]. Reads 32 bytes of each. */
 TA_AVX2 static inline uint32_t equal32(const char *a, const char *b)
@@ -65,14 +65,23 @@ TA_AVX2 static const char *expected(struct ta_ingest *in, struct ta_feed *f, str
     return take_expected(in, f, run, p, end, pad);
 }
 
-predict_expected_fn *predict_expected_avx2(void)
+TA_AVX2 static const char *number(const char *p, double *out)
 {
-    return ta_has_avx2() ? expected : NULL;
+    const char *end = find_end(p);
+
+    return end && read_number(p, end, out) ? end : NULL;
+}
+
+static const struct predict_ways ways = {expected, number};
+
+const struct predict_ways *predict_ways_avx2(void)
+{
+    return ta_has_avx2() ? &ways : NULL;
 }
 
 #else
 
-predict_expected_fn *predict_expected_avx2(void)
+const struct predict_ways *predict_ways_avx2(void)
 {
     return NULL;
 }

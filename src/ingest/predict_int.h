@@ -7,7 +7,8 @@
 
 enum {
     TIME_BYTES = 32, /* " 170000000012345678\n" has 20 */
-    QUICK_BYTES = TA_LINE_QUICK_BYTES + TIME_BYTES
+    QUICK_BYTES = TA_LINE_QUICK_BYTES + TIME_BYTES,
+    HEAD_BYTES = 32 /* in front of a number that is read the quick way */
 };
 
 /* Where the feed stands, kept out of memory from line to line. */
@@ -16,6 +17,7 @@ struct run {
     uint32_t form;
     uint64_t line, predicted;
     int64_t last_ts_s;
+    bool is_following; /* the last line was the expected one */
 };
 
 /* Behind a value that ends at p: [SP digits] LF. The end or NULL; *out_s is left where no time stands.
@@ -64,8 +66,15 @@ static inline void take_row(struct ta_ingest *in, struct ta_feed *f, struct run 
 typedef const char *predict_expected_fn(struct ta_ingest *in, struct ta_feed *f, struct run *run,
                                         const char *p, const char *end, size_t pad);
 
-predict_expected_fn predict_expected_plain;
+/* As ta_line_quick_number, with HEAD_BYTES readable in front of p. */
+typedef const char *predict_number_fn(const char *p, double *out);
+
+struct predict_ways {
+    predict_expected_fn *expected;
+    predict_number_fn *number;
+};
+
 /* NULL where the processor has no AVX2. */
-predict_expected_fn *predict_expected_avx2(void);
+const struct predict_ways *predict_ways_avx2(void);
 
 #endif

@@ -6,12 +6,11 @@
  *
  * The including file sets TARGET to the attribute of its instruction set and has what follows; without, it is
  * that of predict_plain.h.
- *     HEAD_MIN                      read_number reads so many bytes in front of the number
  *     same_head(in, p, form)        at p stand the form's text before the host, the host, the text behind;
  *                                   FORMS_PAD bytes are readable behind each
  *     same_text(p, q, n)            memcmp(p, q, n) == 0, n < TIME_BYTES, which are readable
  *     find_end(p)                   the first space or LF within the 32 bytes at p, or NULL
- *     read_number(p, end, &v)       ta_line_quick_number(p, &v) == end
+ *     read_number(p, end, &v)       ta_line_quick_number(p, &v) == end; reads HEAD_BYTES in front of p
  */
 #ifndef TARN_INGEST_PREDICT_LOOP_H
 #define TARN_INGEST_PREDICT_LOOP_H
@@ -69,7 +68,7 @@ TARGET static inline size_t find_lines(const struct ta_ingest *in, const struct 
             break;
         const struct form *next = &in->forms.at[form];
         size_t head = (size_t)next->before + in->host_len + next->after;
-        if ((size_t)(end - p) + pad < head + QUICK_BYTES || head < HEAD_MIN ||
+        if ((size_t)(end - p) + pad < head + QUICK_BYTES || head < HEAD_BYTES ||
             (next->cluster ? next->cluster : in->default_cluster) != in->cluster_id ||
             !same_head(in, p, next))
             break;

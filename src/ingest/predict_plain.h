@@ -10,8 +10,6 @@
 
 typedef unsigned char block16 __attribute__((vector_size(16)));
 
-enum { HEAD_MIN = 1 };
-
 /* For the 10 to 60 bytes we compare, without a call. Reads [a, a + n) alone. */
 static inline bool same_bytes(const char *a, const char *b, size_t n)
 {
@@ -69,6 +67,29 @@ static inline const char *find_end(const char *p)
         if (*p == ' ' || *p == '\n')
             return p;
     return NULL;
+#endif
+}
+
+/* Bit i: p[i] is a space, a comma, or what no name has that is read as it stands: a control, a backslash, a
+ * byte above ASCII. */
+static inline unsigned name_stops16(const char *p)
+{
+#ifdef __SSE2__
+    __m128i text = _mm_loadu_si128((const __m128i *)(const void *)p);
+    __m128i is_stop = _mm_or_si128(_mm_cmplt_epi8(text, _mm_set1_epi8('!')), /* signed */
+                                   _mm_cmpeq_epi8(text, _mm_set1_epi8(',')));
+
+    is_stop = _mm_or_si128(is_stop, _mm_or_si128(_mm_cmpeq_epi8(text, _mm_set1_epi8('\\')),
+                                                 _mm_cmpeq_epi8(text, _mm_set1_epi8(127))));
+    return (unsigned)_mm_movemask_epi8(is_stop);
+#else
+    unsigned stops = 0;
+
+    for (unsigned i = 0; i < 16; i++) {
+        unsigned char c = (unsigned char)p[i];
+        stops |= (unsigned)(c < '!' || c == ',' || c == '\\' || c >= 127) << i;
+    }
+    return stops;
 #endif
 }
 

@@ -66,7 +66,8 @@ static void lines_of_a_known_kind_are_predicted(void **state)
         feed_run_give(&one, &f, (struct ta_str){body, n});
         feed_run_finish(&one, &f, true);
         assert_int_equal(f.counts.stored, 50);
-        assert_true(tick == 0 || f.counts.predicted >= 49);
+        /* The first time it is not known yet that the batch begins anew after its last line. */
+        assert_true(tick == 0 || f.counts.predicted >= 48);
         ta_feed_done(&f);
     }
     feed_run_close(&one);
