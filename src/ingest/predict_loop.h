@@ -1,8 +1,8 @@
 /* predict_loop.h - lines of expected forms: the source that each instruction set is compiled from.
  *
  * Two loops in turn, BATCH lines each: one compares heads and finds where values and times end, the other
- * reads the values. A value takes some 90 cycles from its first byte to its double, during which the
- * processor can look ahead only so many instructions; without heads between them it reads two at once.
+ * reads the values. From its first byte to its double a value is one chain of dependent instructions; a
+ * processor looks ahead only so many, and without heads between them reads two values at once.
  *
  * The including file sets TARGET to the attribute of its instruction set and has what follows; without, it is
  * that of predict_plain.h.
