@@ -4,10 +4,6 @@
 #include <assert.h>
 #include <inttypes.h>
 
-/* A carry holds the last bytes of a block, which are not read quickly, behind a line that is not too long,
- * and zeros behind them. */
-enum { CARRY_PAD = QUICK_BYTES, CARRY_MORE = 2 * CARRY_PAD };
-
 int ta_ingest_new(struct ta_ingest **out, const struct ta_ingest_conf *conf, struct ta_err *err)
 {
     struct ta_ingest *in = ta_alloc_zero(conf->alloc, 1, sizeof(*in));
@@ -38,7 +34,7 @@ int ta_feed_init(struct ta_feed *f, struct ta_alloc *alloc, struct ta_str cluste
         return TA_EINVAL;
     *f = (struct ta_feed){.last_ts_s = now_s, .form = FORM_NONE};
     ta_line_init(&f->scanner, options);
-    ta_buf_init(&f->carry, alloc, f->scanner.options.line_max + CARRY_MORE);
+    ta_buf_init(&f->carry, alloc, f->scanner.options.line_max + CARRY_PAD);
     f->cluster_len = (uint8_t)cluster.len;
     if (cluster.len)
         memcpy(f->cluster, cluster.at, cluster.len);
@@ -273,6 +269,8 @@ static int take_carried(struct ta_ingest *in, struct ta_feed *f, bool is_end, si
 
 static int carry(struct ta_feed *f, const char *from, size_t n, struct ta_err *err)
 {
+    if (n == 0)
+        return TA_OK;
     int r = ta_buf_reserve(&f->carry, n + CARRY_PAD);
 
     if (r < 0) {
@@ -309,6 +307,18 @@ static int take_carry(struct ta_ingest *in, struct ta_feed *f, struct ta_str byt
     return TA_OK;
 }
 
+/* The last bytes of a block: the quick ways read a little further than they take, and are given the lines
+ * where they may. */
+static int take_tail(struct ta_ingest *in, struct ta_feed *f, struct ta_str rest, size_t *used,
+                     struct ta_err *err)
+{
+    if (rest.len > TAIL_MAX) /* a long line */
+        return take_block(in, f, rest, 0, false, used, err);
+    memcpy(in->tail, rest.at, rest.len);
+    memset(in->tail + rest.len, 0, CARRY_PAD);
+    return take_block(in, f, (struct ta_str){in->tail, rest.len}, CARRY_PAD, false, used, err);
+}
+
 int ta_ingest_feed(struct ta_ingest *in, struct ta_feed *f, struct ta_str bytes, int64_t now_s,
                    size_t *used, struct ta_err *err)
 {
@@ -322,17 +332,20 @@ int ta_ingest_feed(struct ta_ingest *in, struct ta_feed *f, struct ta_str bytes,
     if (r < 0 || *used == bytes.len)
         return r;
     bytes = (struct ta_str){bytes.at + *used, bytes.len - *used};
-    /* The quick ways read a little further than they take: the last lines are moved to where they may. */
     size_t pad = !in->is_predicting ? 0 : bytes.len < CARRY_PAD ? bytes.len : CARRY_PAD;
     r = take_block(in, f, (struct ta_str){bytes.at, bytes.len - pad}, pad, false, &n, err);
     *used += n;
-    if (r < 0)
-        return r;
-    r = carry(f, bytes.at + n, bytes.len - n, err);
-    if (r < 0)
-        return r;
-    *used += bytes.len - n;
-    return pad ? take_carried(in, f, false, &n, err) : TA_OK;
+    bytes = (struct ta_str){bytes.at + n, bytes.len - n};
+    if (r == TA_OK && pad) {
+        r = take_tail(in, f, bytes, &n, err);
+        *used += n;
+        bytes = (struct ta_str){bytes.at + n, bytes.len - n};
+    }
+    if (r == TA_OK)
+        r = carry(f, bytes.at, bytes.len, err);
+    if (r == TA_OK)
+        *used += bytes.len;
+    return r;
 }
 
 int ta_ingest_end(struct ta_ingest *in, struct ta_feed *f, bool is_complete, int64_t now_s,

@@ -15,7 +15,7 @@
  *
  * Memory: an ingest 100 KiB, from the first feed on 1 MiB, at most 6 MiB (all forms are forgotten when
  * there are too many); a feed what it carries from one block to the next: the last, partial line, at most
- * TA_LINE_BYTES_MAX and some 200 bytes.
+ * TA_LINE_BYTES_MAX.
  */
 #ifndef TARN_INGEST_INGEST_H
 #define TARN_INGEST_INGEST_H

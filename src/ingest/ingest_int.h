@@ -119,6 +119,11 @@ struct mark {
 
 struct predict_ways;
 
+enum {
+    CARRY_PAD = 96, /* zeros behind what is not read where it came: the quick ways look so far */
+    TAIL_MAX = 1024 /* bytes of a block that are moved to where they may */
+};
+
 struct ta_ingest {
     struct ta_ingest_conf conf;
     const struct predict_ways *ways; /* for this processor */
@@ -145,6 +150,7 @@ struct ta_ingest {
     char metric[2 * TA_NAME_MAX + 2];
     char element[2][2 * TA_NAME_MAX];
     struct ta_line_sample samples[TA_LINE_BATCH_MAX];
+    char tail[TAIL_MAX + CARRY_PAD];
 };
 
 /* rules.c: what a sample means, and whether it is welcome. */

@@ -11,6 +11,8 @@ enum {
     HEAD_BYTES = 32 /* in front of a number that is read the quick way */
 };
 
+_Static_assert((int)CARRY_PAD >= (int)QUICK_BYTES, "the quick ways read zeros at last");
+
 /* Where the feed stands, kept out of memory from line to line. */
 struct run {
     size_t n; /* rows */
