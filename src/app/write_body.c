@@ -11,6 +11,7 @@ struct state {
     struct ta_http_req *req;
     struct ta_waiter waiter; /* for room in the log, or for the sync */
     bool is_fed;             /* the body is stored: only the sync is waited for */
+    bool is_counted;         /* its lines are in the totals */
 };
 
 static void wake(struct ta_waiter *w)
@@ -97,6 +98,13 @@ int ta_write_body(struct ta_http_req *req, const char *at, size_t len, size_t *t
     return r < 0 && r != TA_EAGAIN ? fail_for_now(req, r) : r;
 }
 
+static void count(const struct ta_app *app, struct state *s)
+{
+    if (!s->is_counted)
+        ta_ingest_totals_add(app->lines, &s->feed.counts);
+    s->is_counted = true;
+}
+
 int ta_write_end(struct ta_http_req *req, struct ta_err *err)
 {
     const struct ta_app *app = ta_http_app(req);
@@ -111,8 +119,11 @@ int ta_write_end(struct ta_http_req *req, struct ta_err *err)
     }
     if (r == TA_OK)
         r = wait_for_sync(app->safe, s, err);
+    if (r == TA_EAGAIN)
+        return r;
+    count(app, s); /* before the answer: who has it finds its lines counted */
     if (r < 0)
-        return r == TA_EAGAIN ? r : fail_for_now(req, r);
+        return fail_for_now(req, r);
     return ta_feed_verdict(&s->feed, err);
 }
 
@@ -128,6 +139,6 @@ void ta_write_done(struct ta_http_req *req, enum ta_http_outcome outcome)
     /* What was read of a broken body counts, but for its last, partial line. */
     if (outcome == TA_HTTP_GONE)
         (void)ta_ingest_end(s->ingest, &s->feed, false, ta_now_s(app->clock), NULL);
-    ta_ingest_totals_add(app->lines, &s->feed.counts);
+    count(app, s);
     ta_feed_done(&s->feed);
 }
