@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "base/number.h"
+#include "query/cluster_file.h"
 
 enum {
     BUFFER = 64 * 1024,
@@ -157,12 +158,7 @@ int ta_document_statistics_end(struct ta_document_writer *w, struct ta_err *err)
 int ta_document_unit(struct ta_document_writer *w, struct ta_str base, struct ta_str prefix,
                      struct ta_err *err)
 {
-    ta_json_put_key(&w->json, "unit");
-    ta_json_put_object(&w->json);
-    ta_json_member_str(&w->json, "base", base);
-    if (prefix.len)
-        ta_json_member_str(&w->json, "prefix", prefix);
-    ta_json_put_object_end(&w->json);
+    ta_unit_write(&w->json, &(struct ta_unit){base, prefix});
     ta_json_put_key(&w->json, "series");
     ta_json_put_array(&w->json);
     return step(w, err);

@@ -1,5 +1,6 @@
 /* job_write.c - a job as JSON, in the reference's order of keys. */
 #include "jobs/job_int.h"
+#include "query/cluster_file.h"
 
 static void write_tags(struct ta_json_writer *w, const struct ta_job_tags *tags)
 {
@@ -76,12 +77,7 @@ static void write_statistics(struct ta_json_writer *w, const struct ta_job_stati
 
         ta_json_put_key_str(w, s->metric);
         ta_json_put_object(w);
-        ta_json_put_key(w, "unit");
-        ta_json_put_object(w);
-        ta_json_member_str(w, "base", s->base);
-        if (s->prefix.len)
-            ta_json_member_str(w, "prefix", s->prefix);
-        ta_json_put_object_end(w);
+        ta_unit_write(w, &(struct ta_unit){s->base, s->prefix});
         ta_json_put_key(w, "avg");
         ta_json_put_f64(w, s->avg);
         ta_json_put_key(w, "min");

@@ -76,4 +76,7 @@ void ta_file_put_metric(struct ta_json_writer *w, const struct ta_file_metric *m
 void ta_file_put_topology(struct ta_json_writer *w, const struct ta_file_topology *t);
 void ta_file_put_value(struct ta_json_writer *w, const char *key, const struct ta_file_value *v);
 
+/* The member "unit" of a metric or of a job's statistic; without a prefix when that is empty. */
+void ta_unit_write(struct ta_json_writer *w, const struct ta_unit *unit);
+
 #endif

@@ -10,7 +10,7 @@ static void put_number(struct ta_json_writer *w, const char *key, double v)
     ta_json_put_f64(w, isnan(v) ? 0 : v);
 }
 
-static void put_unit(struct ta_json_writer *w, const struct ta_unit *unit)
+void ta_unit_write(struct ta_json_writer *w, const struct ta_unit *unit)
 {
     ta_json_put_key(w, "unit");
     ta_json_put_object(w);
@@ -40,7 +40,7 @@ static void put_override(struct ta_json_writer *w, const struct ta_file_override
 {
     ta_json_put_object(w);
     ta_json_member_str(w, "name", o->name);
-    put_unit(w, &o->unit);
+    ta_unit_write(w, &o->unit);
     put_thresholds(w, &o->figures);
     put_footprint(w, &o->figures);
     ta_json_member_str(w, "energy", o->figures.energy);
@@ -55,7 +55,7 @@ void ta_file_put_metric(struct ta_json_writer *w, const struct ta_file_metric *m
 {
     ta_json_put_object(w);
     ta_json_member_str(w, "name", m->name);
-    put_unit(w, &m->unit);
+    ta_unit_write(w, &m->unit);
     put_thresholds(w, f);
     ta_json_member_str(w, "energy", f->energy);
     ta_json_member_str(w, "scope", scope);
@@ -129,7 +129,7 @@ void ta_file_put_value(struct ta_json_writer *w, const char *key, const struct t
 {
     ta_json_put_key(w, key);
     ta_json_put_object(w);
-    put_unit(w, &v->unit);
+    ta_unit_write(w, &v->unit);
     put_number(w, "value", v->value);
     ta_json_put_object_end(w);
 }
