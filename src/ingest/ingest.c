@@ -1,5 +1,5 @@
 /* ingest.c - life, blocks, the partial line between two blocks, and going back when the journal is full. */
-#include "ingest/predict_int.h"
+#include "ingest/ingest_int.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -34,7 +34,7 @@ int ta_feed_init(struct ta_feed *f, struct ta_alloc *alloc, struct ta_str cluste
         return TA_EINVAL;
     *f = (struct ta_feed){.last_ts_s = now_s, .form = FORM_NONE};
     ta_line_init(&f->scanner, options);
-    ta_buf_init(&f->carry, alloc, f->scanner.options.line_max + CARRY_PAD);
+    ta_buf_init(&f->carry, alloc, f->scanner.options.line_max + QUICK_BYTES);
     f->cluster_len = (uint8_t)cluster.len;
     if (cluster.len)
         memcpy(f->cluster, cluster.at, cluster.len);
@@ -271,14 +271,14 @@ static int carry(struct ta_feed *f, const char *from, size_t n, struct ta_err *e
 {
     if (n == 0)
         return TA_OK;
-    int r = ta_buf_reserve(&f->carry, n + CARRY_PAD);
+    int r = ta_buf_reserve(&f->carry, n + QUICK_BYTES);
 
     if (r < 0) {
         f->failed = r;
         return ta_fail(err, r, "no memory for a partial line");
     }
     (void)ta_buf_add(&f->carry, from, n);
-    memset(f->carry.at + f->carry.len, 0, CARRY_PAD);
+    memset(f->carry.at + f->carry.len, 0, QUICK_BYTES);
     return TA_OK;
 }
 
@@ -291,7 +291,7 @@ static int take_carry(struct ta_ingest *in, struct ta_feed *f, struct ta_str byt
 
     while (f->carry.len) {
         const char *from = bytes.at + *at;
-        size_t left = bytes.len - *at, room = f->carry.max - CARRY_PAD - f->carry.len;
+        size_t left = bytes.len - *at, room = f->carry.max - QUICK_BYTES - f->carry.len;
         const char *lf = used && left ? memchr(from, '\n', left) : NULL;
         size_t n = lf ? (size_t)(lf + 1 - from) : used ? left : f->carry.len;
         n = n < left ? n : left;
@@ -315,8 +315,14 @@ static int take_tail(struct ta_ingest *in, struct ta_feed *f, struct ta_str rest
     if (rest.len > TAIL_MAX) /* a long line */
         return take_block(in, f, rest, 0, false, used, err);
     memcpy(in->tail, rest.at, rest.len);
-    memset(in->tail + rest.len, 0, CARRY_PAD);
-    return take_block(in, f, (struct ta_str){in->tail, rest.len}, CARRY_PAD, false, used, err);
+    memset(in->tail + rest.len, 0, QUICK_BYTES);
+    return take_block(in, f, (struct ta_str){in->tail, rest.len}, QUICK_BYTES, false, used, err);
+}
+
+static void go_on(struct ta_str *bytes, size_t n, size_t *used)
+{
+    *used += n;
+    *bytes = (struct ta_str){bytes->at + n, bytes->len - n};
 }
 
 int ta_ingest_feed(struct ta_ingest *in, struct ta_feed *f, struct ta_str bytes, int64_t now_s,
@@ -332,14 +338,12 @@ int ta_ingest_feed(struct ta_ingest *in, struct ta_feed *f, struct ta_str bytes,
     if (r < 0 || *used == bytes.len)
         return r;
     bytes = (struct ta_str){bytes.at + *used, bytes.len - *used};
-    size_t pad = !in->is_predicting ? 0 : bytes.len < CARRY_PAD ? bytes.len : CARRY_PAD;
+    size_t pad = !in->is_predicting ? 0 : bytes.len < QUICK_BYTES ? bytes.len : QUICK_BYTES;
     r = take_block(in, f, (struct ta_str){bytes.at, bytes.len - pad}, pad, false, &n, err);
-    *used += n;
-    bytes = (struct ta_str){bytes.at + n, bytes.len - n};
+    go_on(&bytes, n, used);
     if (r == TA_OK && pad) {
         r = take_tail(in, f, bytes, &n, err);
-        *used += n;
-        bytes = (struct ta_str){bytes.at + n, bytes.len - n};
+        go_on(&bytes, n, used);
     }
     if (r == TA_OK)
         r = carry(f, bytes.at, bytes.len, err);

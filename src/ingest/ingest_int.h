@@ -3,6 +3,7 @@
 #define TARN_INGEST_INGEST_INT_H
 
 #include "ingest/ingest.h"
+#include "line/value.h"
 
 enum {
     ROWS_MAX = 256,           /* samples under one lock */
@@ -120,8 +121,11 @@ struct mark {
 struct predict_ways;
 
 enum {
-    CARRY_PAD = 96, /* zeros behind what is not read where it came: the quick ways look so far */
-    TAIL_MAX = 1024 /* bytes of a block that are moved to where they may */
+    TIME_BYTES = 32, /* " 170000000012345678\n" has 20 */
+    /* Readable from a value on, for who reads it and its time the quick way. So many zeros stand behind what is
+     * not read where it came. */
+    QUICK_BYTES = TA_LINE_QUICK_BYTES + TIME_BYTES,
+    TAIL_MAX = 1024 /* bytes of a block that are moved to where there are */
 };
 
 struct ta_ingest {
@@ -150,7 +154,7 @@ struct ta_ingest {
     char metric[2 * TA_NAME_MAX + 2];
     char element[2][2 * TA_NAME_MAX];
     struct ta_line_sample samples[TA_LINE_BATCH_MAX];
-    char tail[TAIL_MAX + CARRY_PAD];
+    char tail[TAIL_MAX + QUICK_BYTES];
 };
 
 /* rules.c: what a sample means, and whether it is welcome. */

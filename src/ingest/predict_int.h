@@ -3,15 +3,8 @@
 #define TARN_INGEST_PREDICT_INT_H
 
 #include "ingest/ingest_int.h"
-#include "line/value.h"
 
-enum {
-    TIME_BYTES = 32, /* " 170000000012345678\n" has 20 */
-    QUICK_BYTES = TA_LINE_QUICK_BYTES + TIME_BYTES,
-    HEAD_BYTES = 32 /* in front of a number that is read the quick way */
-};
-
-_Static_assert((int)CARRY_PAD >= (int)QUICK_BYTES, "the quick ways read zeros at last");
+enum { HEAD_BYTES = 32 }; /* in front of a number that is read the quick way */
 
 /* Where the feed stands, kept out of memory from line to line. */
 struct run {

@@ -1,7 +1,7 @@
 /* value_avx2.h - the quick number of value.h for x86-64 processors with AVX2 and BMI.
  *
- * The digits are found by one comparison of 32 bytes and read 16 at a time, aligned to their end and with
- * the point taken out; nothing branches on how many there are, which differs from value to value.
+ * The digits are found by one comparison of 32 bytes and read together, aligned to their end and with the
+ * point taken out; nothing branches on how many there are, which differs from value to value.
  */
 #ifndef TARN_LINE_VALUE_AVX2_H
 #define TARN_LINE_VALUE_AVX2_H
