@@ -143,10 +143,35 @@ static void reading_from_the_start_reads_each_byte_once(void **state)
     assert_int_equal(s.damage.n, 0);
 }
 
+enum { LONGEST = 200 * 1000 };
+
+/* Reads here and there, `longest` bytes at most: what lies before end_of_good is given, and nothing else. */
+static void read_anywhere(struct ta_rand *rand, uint64_t end_of_good, size_t longest)
+{
+    static unsigned char piece[LONGEST];
+
+    for (unsigned k = 0; k < 20; k++) {
+        uint64_t at = ta_rand_below(rand, s.n);
+        uint64_t n = 1 + ta_rand_below(rand, longest);
+        uint64_t there = at < end_of_good ? end_of_good - at : 0;
+        there = n < there ? n : there;
+        assert_int_equal(ta_pread_full(&s.sealed.file, piece, n, at, NULL), there);
+        assert_memory_equal(piece, s.good + at, there);
+    }
+}
+
+/* Reads the rest; one place was told. */
+static void expect_damage(uint64_t at)
+{
+    assert_int_equal(ta_sealed_check(&s.sealed, NULL), TA_OK);
+    assert_int_equal(s.damage.n, 1);
+    assert_int_equal(s.damage.place[0].at, at);
+    ta_sealed_done(&s.sealed);
+}
+
 static void a_flipped_bit_is_put_right_whatever_is_read_first(void **state)
 {
     struct ta_rand rand = {.state = 2};
-    unsigned char piece[5000];
     uint64_t flipped = 0;
 
     (void)state;
@@ -154,17 +179,8 @@ static void a_flipped_bit_is_put_right_whatever_is_read_first(void **state)
         flipped = ta_rand_below(&rand, CONTENT);
         s.bytes[flipped] ^= 16;
         open_site();
-        for (unsigned k = 0; k < 20; k++) {
-            uint64_t at = ta_rand_below(&rand, s.n);
-            uint64_t n = 1 + ta_rand_below(&rand, sizeof(piece));
-            n = n < s.n - at ? n : s.n - at;
-            assert_int_equal(ta_pread_full(&s.sealed.file, piece, n, at, NULL), n);
-            assert_memory_equal(piece, s.good + at, n);
-        }
-        assert_int_equal(ta_sealed_check(&s.sealed, NULL), TA_OK);
-        assert_int_equal(s.damage.n, 1);
-        assert_int_equal(s.damage.place[0].at, flipped);
-        ta_sealed_done(&s.sealed);
+        read_anywhere(&rand, s.n, 5000);
+        expect_damage(flipped);
         s.bytes[flipped] ^= 16;
     }
 }
@@ -179,25 +195,14 @@ static void hurt(uint64_t at)
 static void nothing_behind_damage_is_given(uint64_t block)
 {
     struct ta_rand rand = {.state = 3};
-    static unsigned char piece[200 * 1000];
 
     for (unsigned round = 0; round < 200; round++) {
         uint64_t end_of_good = ta_rand_below(&rand, CONTENT / block) * block;
         uint64_t hit = end_of_good + ta_rand_below(&rand, block - 1);
         hurt(hit);
         open_site();
-        for (unsigned k = 0; k < 20; k++) {
-            uint64_t at = ta_rand_below(&rand, s.n);
-            uint64_t n = 1 + ta_rand_below(&rand, sizeof(piece));
-            uint64_t there = at < end_of_good ? end_of_good - at : 0;
-            there = n < there ? n : there;
-            assert_int_equal(ta_pread_full(&s.sealed.file, piece, n, at, NULL), there);
-            assert_memory_equal(piece, s.good + at, there);
-        }
-        assert_int_equal(ta_sealed_check(&s.sealed, NULL), TA_OK);
-        assert_int_equal(s.damage.n, 1);
-        assert_int_equal(s.damage.place[0].at, end_of_good);
-        ta_sealed_done(&s.sealed);
+        read_anywhere(&rand, end_of_good, LONGEST);
+        expect_damage(end_of_good);
         hurt(hit);
     }
 }
